@@ -1,0 +1,43 @@
+//! Keys are parsed once, when a realm is built; a signature afterwards costs the signature (RFC 7515, 7517, 7518, 7638).
+//!
+//! `aws-lc-rs` does the cryptography. `jsonwebtoken` parses and verifies what strangers send ([`foreign`]), where
+//! breadth matters more than the last microsecond.
+
+mod algorithm;
+mod compact;
+/// Verification of JWTs that somebody else issued: client assertions, ServiceAccount tokens.
+pub mod foreign;
+mod jwk;
+mod private_key;
+mod public_key;
+mod signer;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use compact::{Compact, MAX_COMPACT_LENGTH};
+pub use jwk::{Jwk, JwkSet, KeyMaterial};
+pub use private_key::PrivateKey;
+pub use public_key::PublicKey;
+pub use signer::Signer;
+
+/// What can be wrong with a key or a token; the texts hold no part of either.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// The bytes are no private key that this build understands.
+    #[error("not a usable private key: {0}")]
+    PrivateKey(&'static str),
+    /// The key is of another type than the algorithm needs.
+    #[error("the key does not fit the algorithm {0}")]
+    KeyMismatch(Algorithm),
+    /// The public key's parameters are malformed.
+    #[error("not a usable public key: {0}")]
+    PublicKey(&'static str),
+    /// The text is not a JWS in compact serialisation (RFC 7515 section 7.1).
+    #[error("not a compact JWS: {0}")]
+    Malformed(&'static str),
+    /// The signature does not verify.
+    #[error("the signature does not verify")]
+    Signature,
+    /// The cryptographic library refused to work (out of entropy, for instance).
+    #[error("the cryptographic library failed")]
+    Crypto,
+}

@@ -1,0 +1,203 @@
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, LazyLock},
+};
+
+use aws_lc_rs::{hmac, rand::SystemRandom};
+use jiff::Timestamp;
+
+use super::{ClientId, ObjectName, RedirectUri, TokenPolicy};
+use crate::jose::{Algorithm, foreign::ForeignKeys};
+
+/// An accepted OidcClient, already bounded by what its Realm allows.
+#[derive(Debug)]
+pub struct Client {
+    /// `client_id`.
+    pub id: ClientId,
+    /// The OidcClient resource.
+    pub name: ObjectName,
+    /// What people read at sign-in and consent.
+    pub display_name: Arc<str>,
+    /// Registered redirect URIs; never empty where the code flow is granted.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where a person may be sent after sign-out.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Grants that it may use.
+    pub grant_types: Vec<GrantType>,
+    /// Response types that it may use.
+    pub response_types: Vec<ResponseType>,
+    /// Scopes that it may ask for.
+    pub scopes: Vec<Arc<str>>,
+    /// Resource servers that it may ask tokens for (RFC 8707).
+    pub audiences: Vec<Arc<str>>,
+    /// How it proves who it is.
+    pub authentication: ClientAuthentication,
+    /// Groups whose members may sign in to it; empty: every user of the realm.
+    pub access_groups: Vec<Arc<str>>,
+    /// Whether a person is asked.
+    pub consent: Consent,
+    /// Lifetimes and formats: the realm's, or its own.
+    pub tokens: Arc<TokenPolicy>,
+    /// What its ID tokens are signed with; none: the realm's default.
+    pub id_token_algorithm: Option<Algorithm>,
+}
+
+impl Client {
+    /// True for a public client (RFC 6749 section 2.1).
+    pub fn is_public(&self) -> bool {
+        self.authentication.method == AuthMethod::None
+    }
+
+    /// True where it may use the grant.
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
+}
+
+macro_rules! names {
+    ($(#[$doc:meta])* $type:ident, $unknown:literal, $($variant:ident = $name:literal),+ $(,)?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[allow(missing_docs)]
+        pub enum $type { $($variant),+ }
+
+        impl $type {
+            /// All of them, in the order of metadata.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The registered name.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = &'static str;
+
+            fn from_str(text: &str) -> Result<Self, &'static str> {
+                match text { $($name => Ok(Self::$variant),)+ _ => Err($unknown) }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+names! {
+    /// A grant type that is built (RFC 6749 section 4, RFC 7591 section 2).
+    GrantType, "not a grant type that is supported",
+    AuthorizationCode = "authorization_code",
+    RefreshToken = "refresh_token",
+    ClientCredentials = "client_credentials",
+}
+
+names! {
+    /// A response type that is built (OAuth 2.0 Multiple Response Type Encoding Practices).
+    ResponseType, "not a response type that is supported",
+    Code = "code",
+}
+
+names! {
+    /// `token_endpoint_auth_method` (RFC 7591 section 2, OpenID Connect Core section 9).
+    AuthMethod, "not a client authentication method that is supported",
+    ClientSecretBasic = "client_secret_basic",
+    ClientSecretPost = "client_secret_post",
+    PrivateKeyJwt = "private_key_jwt",
+    None = "none",
+}
+
+/// How a client proves who it is. Where `service_accounts` is not empty, a projected ServiceAccount token is accepted beside the
+/// registered method.
+#[derive(Debug)]
+pub struct ClientAuthentication {
+    /// The registered method.
+    pub method: AuthMethod,
+    /// Current and, during an overlap, previous secret.
+    pub secrets: Vec<ClientSecret>,
+    /// The keys of `private_key_jwt`.
+    pub keys: ClientKeys,
+    /// Names of ServiceAccounts in the client's own namespace whose projected tokens authenticate it.
+    pub service_accounts: Vec<Arc<str>>,
+}
+
+/// Where the keys of `private_key_jwt` come from.
+#[derive(Debug, Clone)]
+pub enum ClientKeys {
+    /// The client has none.
+    None,
+    /// `jwks`: they stand in the resource.
+    Inline(Arc<ForeignKeys>),
+    /// `jwksUri`: fetched and cached by the provider.
+    Uri(Arc<str>),
+}
+
+/// Whether a person is asked before a client gets its tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Never: the platform decided.
+    Skip,
+    /// Once for each client and set of scopes.
+    Ask,
+}
+
+/// A client secret as a keyed hash: the key is made at random in each process, so neither a core dump of the table nor the time
+/// of a comparison says anything. Generated secrets have 256 bits, so a slow hash would add nothing.
+#[derive(Clone)]
+pub struct ClientSecret {
+    digest: hmac::Tag,
+    /// Which secret this is, for events and metrics: no part of it.
+    pub id: Arc<str>,
+    /// A previous secret ends then; the current one has no end.
+    pub valid_until: Option<Timestamp>,
+}
+
+static PROCESS_KEY: LazyLock<Option<hmac::Key>> =
+    LazyLock::new(|| hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok());
+
+impl ClientSecret {
+    /// Hashes a secret. None where the machine has no entropy.
+    pub fn new(id: impl Into<Arc<str>>, secret: &[u8], valid_until: Option<Timestamp>) -> Option<Self> {
+        let digest = hmac::sign(PROCESS_KEY.as_ref()?, secret);
+        Some(Self { digest, id: id.into(), valid_until })
+    }
+
+    /// True where `presented` is this secret and it is still valid; takes the same time for any wrong secret of one length.
+    pub fn matches(&self, presented: &[u8], now: Timestamp) -> bool {
+        let Some(key) = PROCESS_KEY.as_ref() else { return false };
+        let same = hmac::verify(key, presented, self.digest.as_ref()).is_ok();
+        same && self.valid_until.is_none_or(|end| now < end)
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSecret")
+            .field("id", &self.id)
+            .field("valid_until", &self.valid_until)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::ClientSecret;
+
+    #[test]
+    fn a_secret_matches_itself_until_its_end() {
+        let now = Timestamp::UNIX_EPOCH;
+        let end = now + SignedDuration::from_secs(10);
+        let secret = ClientSecret::new("1", b"s3cret", Some(end)).unwrap();
+        assert!(secret.matches(b"s3cret", now));
+        assert!(!secret.matches(b"s3cret", end));
+        assert!(!secret.matches(b"s3creT", now));
+        assert!(!secret.matches(b"", now));
+        assert!(!format!("{secret:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,112 @@
+use jiff::Timestamp;
+
+use crate::jose::{Algorithm, Jwk, PublicKey, Signer};
+
+/// One generation of a SigningKey and its times.
+#[derive(Debug)]
+pub struct Key {
+    /// The private half.
+    pub signer: Signer,
+    /// The public half.
+    pub public: PublicKey,
+    /// In the JWKS from then on.
+    pub published_at: Timestamp,
+    /// Signs from then on, until a later key of the same algorithm does.
+    pub active_from: Timestamp,
+    /// Out of the JWKS and never accepted from then on; none: not planned yet.
+    pub removed_at: Option<Timestamp>,
+}
+
+impl Key {
+    fn is_published(&self, now: Timestamp) -> bool {
+        self.published_at <= now && self.removed_at.is_none_or(|end| now < end)
+    }
+}
+
+/// The keys of a realm. Which one signs is computed from their times, so every replica switches at the same instant.
+#[derive(Debug, Default)]
+pub struct Keyring {
+    keys: Vec<Key>,
+}
+
+impl Keyring {
+    /// Revoked keys are left out by the caller; the rest in any order.
+    pub fn new(mut keys: Vec<Key>) -> Self {
+        keys.sort_by(|a, b| {
+            b.active_from.cmp(&a.active_from).then_with(|| a.signer.jwk().kid.cmp(&b.signer.jwk().kid))
+        });
+        Self { keys }
+    }
+
+    /// The key that signs with `algorithm` now: the one that became active last.
+    pub fn signer(&self, algorithm: Algorithm, now: Timestamp) -> Option<&Signer> {
+        self.keys
+            .iter()
+            .find(|key| key.signer.algorithm() == algorithm && key.is_published(now) && key.active_from <= now)
+            .map(|key| &key.signer)
+    }
+
+    /// The published key of this `kid`, to verify a token of ours.
+    pub fn verifier(&self, kid: &str, now: Timestamp) -> Option<&PublicKey> {
+        self.keys.iter().find(|key| key.signer.jwk().kid == kid && key.is_published(now)).map(|key| &key.public)
+    }
+
+    /// What the JWKS holds now, newest first.
+    pub fn published(&self, now: Timestamp) -> impl Iterator<Item = &Jwk> {
+        self.keys.iter().filter(move |key| key.is_published(now)).map(|key| key.signer.jwk())
+    }
+
+    /// The algorithms that can sign now, in the order of metadata.
+    pub fn algorithms(&self, now: Timestamp) -> Vec<Algorithm> {
+        Algorithm::ALL.into_iter().filter(|algorithm| self.signer(*algorithm, now).is_some()).collect()
+    }
+
+    /// The next instant after `now` at which an answer of this ring changes: a document made from it is stale then.
+    pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        self.keys
+            .iter()
+            .flat_map(|key| [Some(key.published_at), Some(key.active_from), key.removed_at])
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{Key, Keyring};
+    use crate::jose::{Algorithm, PrivateKey, Signer};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    fn key(published: i64, active: i64, removed: Option<i64>) -> Key {
+        let pem = PrivateKey::generate_pem(Algorithm::Es256).unwrap();
+        let private = PrivateKey::from_pem(Algorithm::Es256, &pem).unwrap();
+        let public = private.public_key().unwrap();
+        Key {
+            signer: Signer::new(private),
+            public,
+            published_at: at(published),
+            active_from: at(active),
+            removed_at: removed.map(at),
+        }
+    }
+
+    #[test]
+    fn the_key_that_became_active_last_signs_and_both_are_published() {
+        let (old, new) = (key(0, 0, Some(100)), key(10, 20, None));
+        let kids = [old.signer.jwk().kid.clone(), new.signer.jwk().kid.clone()];
+        let ring = Keyring::new(vec![old, new]);
+        let signs = |t| ring.signer(Algorithm::Es256, at(t)).map(|s| s.jwk().kid.clone());
+        let published = |t| ring.published(at(t)).count();
+        assert_eq!((signs(19), published(9), published(10)), (Some(kids[0].clone()), 1, 2));
+        assert_eq!((signs(20), published(99), published(100)), (Some(kids[1].clone()), 2, 1));
+        assert!(ring.verifier(&kids[0], at(99)).is_some() && ring.verifier(&kids[0], at(100)).is_none());
+        assert_eq!(ring.next_change(at(10)), Some(at(20)));
+        assert!(ring.signer(Algorithm::Rs256, at(20)).is_none());
+    }
+}

@@ -1,0 +1,73 @@
+//! The hall between the wings: what the controller publishes and the provider reads. Values that can't be wrong, no
+//! Kubernetes and no HTTP.
+
+/// The CEL claim rules of a realm.
+pub mod claims;
+mod client;
+mod issuer;
+mod keyring;
+mod name;
+mod redirect_uri;
+mod registry;
+mod scope;
+mod settings;
+mod user;
+/// Trust in the tokens of a cluster's ServiceAccounts.
+pub mod workload;
+
+use std::sync::Arc;
+
+pub use client::{
+    AuthMethod, Client, ClientAuthentication, ClientKeys, ClientSecret, Consent, GrantType, ResponseType,
+};
+pub use issuer::{InvalidIssuer, Issuer};
+pub use keyring::{Key, Keyring};
+pub use name::{ClientId, ObjectName, Subject};
+pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
+pub use registry::{Registry, Snapshot};
+pub use scope::{STANDARD_SCOPES, Scope};
+pub use settings::{
+    AccessTokenFormat, Lockout, LoginPolicy, Pkce, RefreshPolicy, RefreshRotation, SessionPolicy, Settings, TokenPolicy,
+};
+pub use user::{Password, User};
+
+/// A map whose copy is cheap and shares structure: to change one client costs that client, not the realm.
+pub type Map<K, V> = rpds::HashTrieMapSync<K, V>;
+
+/// One issuer with all it needs to answer a request. A new value is published whole for each change; readers keep the old one
+/// for as long as their request lasts.
+#[derive(Debug, Clone)]
+pub struct Realm {
+    /// Namespace and name of the Realm resource.
+    pub name: ObjectName,
+    /// The issuer identifier.
+    pub issuer: Issuer,
+    /// What the Realm's spec says, parsed.
+    pub settings: Arc<Settings>,
+    /// The signing keys and when each is used.
+    pub keyring: Arc<Keyring>,
+    /// The accepted clients, each already bounded by what the Realm allows.
+    pub clients: Map<ClientId, Arc<Client>>,
+    /// The accepted users.
+    pub users: Map<Subject, Arc<User>>,
+    /// Sign-in name to user; names are compared in lower case.
+    pub usernames: Map<Arc<str>, Subject>,
+}
+
+impl Realm {
+    /// The client of this identifier.
+    pub fn client(&self, id: &str) -> Option<&Arc<Client>> {
+        self.clients.get(id)
+    }
+
+    /// The enabled user of this subject.
+    pub fn user(&self, subject: &str) -> Option<&Arc<User>> {
+        self.users.get(subject).filter(|user| user.enabled)
+    }
+
+    /// The user of this sign-in name, enabled or not; case does not matter.
+    pub fn user_by_name(&self, username: &str) -> Option<&Arc<User>> {
+        let subject = self.usernames.get(username.to_lowercase().as_str())?;
+        self.users.get(subject)
+    }
+}

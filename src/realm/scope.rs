@@ -1,0 +1,42 @@
+use std::sync::Arc;
+
+/// A scope that a realm knows (RFC 6749 section 3.3) and the claims that it releases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The scope token.
+    pub name: Arc<str>,
+    /// What a person reads at consent.
+    pub description: Arc<str>,
+    /// Names of the claims that it releases, beside those that the standard says.
+    pub claims: Arc<[Arc<str>]>,
+}
+
+/// The scopes of every realm: OpenID Connect Core sections 5.4 and 11, and `groups`; name, description for consent, claims.
+pub const STANDARD_SCOPES: [(&str, &str, &[&str]); 7] = [
+    ("openid", "Know who you are", &["sub"]),
+    (
+        "profile",
+        "See your profile",
+        &[
+            "name",
+            "family_name",
+            "given_name",
+            "middle_name",
+            "nickname",
+            "preferred_username",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
+            "updated_at",
+        ],
+    ),
+    ("email", "See your email address", &["email", "email_verified"]),
+    ("address", "See your postal address", &["address"]),
+    ("phone", "See your phone number", &["phone_number", "phone_number_verified"]),
+    ("offline_access", "Stay signed in when you are away", &[]),
+    ("groups", "See the groups you belong to", &["groups"]),
+];

@@ -1,0 +1,126 @@
+use std::{sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+
+use super::{GrantType, ResponseType, Scope, claims::ClaimRules};
+use crate::jose::Algorithm;
+
+/// A Realm's spec, parsed; shared by every published value of the realm until the spec changes.
+#[derive(Debug)]
+pub struct Settings {
+    /// What people read on the pages.
+    pub display_name: Arc<str>,
+    /// Lifetimes and formats; a client may have its own ([`super::Client::tokens`]).
+    pub tokens: Arc<TokenPolicy>,
+    /// SSO sessions.
+    pub sessions: SessionPolicy,
+    /// What ID tokens and access tokens are signed with where the client does not say.
+    pub default_algorithm: Algorithm,
+    /// Who must use PKCE.
+    pub pkce: Pkce,
+    /// Sign-in with a password.
+    pub login: LoginPolicy,
+    /// Standard and custom scopes that the realm knows, in the order of metadata.
+    pub scopes: Vec<Scope>,
+    /// CEL claims.
+    pub claims: ClaimRules,
+    /// Grant types that the realm allows at all, in the order of metadata.
+    pub grant_types: Vec<GrantType>,
+    /// Response types that the realm allows at all.
+    pub response_types: Vec<ResponseType>,
+    /// Private networks that fetches by URI may reach.
+    pub allowed_networks: Vec<IpNet>,
+}
+
+impl Settings {
+    /// The scope of this name.
+    pub fn scope(&self, name: &str) -> Option<&Scope> {
+        self.scopes.iter().find(|scope| &*scope.name == name)
+    }
+}
+
+/// Lifetimes and formats of what is minted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenPolicy {
+    /// Lifetime of ID tokens.
+    pub id_token: Duration,
+    /// Lifetime of access tokens.
+    pub access_token: Duration,
+    /// Lifetime of authorization codes.
+    pub authorization_code: Duration,
+    /// RFC 9068 JWT or opaque.
+    pub access_token_format: AccessTokenFormat,
+    /// Refresh tokens.
+    pub refresh_token: RefreshPolicy,
+}
+
+/// The form of an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessTokenFormat {
+    /// A signed JWT (RFC 9068): checked without asking us.
+    Jwt,
+    /// A random string: checked by introspection only.
+    Opaque,
+}
+
+/// How refresh tokens live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshPolicy {
+    /// The whole family ends this long after the authorization.
+    pub lifetime: Duration,
+    /// A token not used for this long ends.
+    pub idle: Duration,
+    /// Whose tokens are replaced at each use.
+    pub rotation: RefreshRotation,
+    /// For this long a used token is accepted once more as a retry, where its successor has not been used; zero turns it off.
+    pub reuse_interval: Duration,
+}
+
+/// Whose refresh tokens are replaced at each use (RFC 9700 section 4.14.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshRotation {
+    /// Those of public clients, as the standard asks.
+    PublicClients,
+    /// Everyone's.
+    Always,
+    /// Nobody's: then public clients must not have the grant.
+    Never,
+}
+
+/// How long an SSO session lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// It ends when not used for this long.
+    pub idle: Duration,
+    /// It ends this long after sign-in at the latest.
+    pub absolute: Duration,
+}
+
+/// Who must use PKCE (RFC 7636) with S256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pkce {
+    /// Every code flow.
+    Required,
+    /// Public clients; confidential ones may rely on `nonce` instead (RFC 9700 section 2.1.1).
+    PublicClients,
+}
+
+/// Sign-in with a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginPolicy {
+    /// False hides and refuses the password form.
+    pub passwords: bool,
+    /// When repeated failures lock a user or an address out.
+    pub lockout: Lockout,
+}
+
+/// Repeated failures within `window` lock out for `duration`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lockout {
+    /// Failures until the lock falls.
+    pub max_failures: u32,
+    /// Failures are counted over this time.
+    pub window: Duration,
+    /// The lock lasts this long.
+    pub duration: Duration,
+}

@@ -1,0 +1,36 @@
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{ObjectName, Subject};
+use crate::secret::Secret;
+
+/// An accepted User with the groups that it belongs to.
+#[derive(Debug)]
+pub struct User {
+    /// `sub`.
+    pub subject: Subject,
+    /// The User resource.
+    pub name: ObjectName,
+    /// The name to sign in with, as written; `preferred_username` where the profile has none.
+    pub username: Arc<str>,
+    /// A user that is not enabled can't sign in and its tokens are refused.
+    pub enabled: bool,
+    /// Standard claims (OpenID Connect Core section 5.1) under their claim names, `address` as an object; without `sub` and `groups`.
+    pub profile: Map<String, Value>,
+    /// Attributes for CEL claims and custom scopes.
+    pub attributes: Map<String, Value>,
+    /// Names of its groups, nested ones flattened, sorted.
+    pub groups: Arc<[Arc<str>]>,
+    /// None: it can't sign in with a password.
+    pub password: Option<Password>,
+}
+
+/// What a password is checked against. `Debug` shows none of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Password {
+    /// A PHC string: argon2id, argon2i, bcrypt, scrypt or pbkdf2.
+    Phc(Secret),
+    /// The password itself (tests, generated secrets).
+    Plain(Secret),
+}

@@ -1,0 +1,223 @@
+//! What changes at run time: sessions, codes, refresh tokens, counters. One small model for all of it, so that a new engine is
+//! one file. Every engine passes the same suite.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+
+/// SHA-256 of what the holder presents: tokens and codes are never stored as they are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdHash([u8; 32]);
+
+impl IdHash {
+    /// The hash of a token, code or identifier.
+    pub fn of(presented: impl AsRef<[u8]>) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest::digest(&digest::SHA256, presented.as_ref()).as_ref());
+        Self(bytes)
+    }
+
+    /// A hash as an engine stored it.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for IdHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Enough to tell two apart in a log.
+        self.0.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What an artifact is. The number is what engines store: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kind {
+    /// An authorization code.
+    AuthorizationCode = 1,
+    /// A refresh token.
+    RefreshToken = 2,
+    /// An opaque access token.
+    AccessToken = 3,
+    /// An authorization: what the tokens of one family come from. Gone: all of them are refused.
+    Grant = 4,
+    /// An SSO session.
+    Session = 5,
+    /// A sign-in under way.
+    Interaction = 6,
+    /// What a person has agreed to, for one client.
+    Consent = 7,
+    /// A token revoked before its end (by `jti`).
+    Revoked = 8,
+    /// A client assertion that was used (by issuer and `jti`).
+    Assertion = 9,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::AccessToken,
+        Self::Grant,
+        Self::Session,
+        Self::Interaction,
+        Self::Consent,
+        Self::Revoked,
+        Self::Assertion,
+    ];
+
+    /// The kind of a stored number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// One piece of runtime state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// What it is.
+    pub kind: Kind,
+    /// Under what it is found; unique among its kind.
+    pub id: IdHash,
+    /// `namespace/name` of its Realm.
+    pub realm: Arc<str>,
+    /// The authorization that it comes from: revoked together.
+    pub grant: Option<IdHash>,
+    /// The session that it comes from: ended together.
+    pub session: Option<IdHash>,
+    /// Its owner's own JSON; holds no token and no code.
+    pub payload: Vec<u8>,
+    /// Never found from then on, whether or not the sweep has passed.
+    pub expires_at: Timestamp,
+    /// Set once: it has been used.
+    pub consumed: Option<Consumed>,
+}
+
+/// That and how an artifact was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consumed {
+    /// When.
+    pub at: Timestamp,
+    /// What replaced it (of the same kind).
+    pub successor: Option<IdHash>,
+}
+
+/// One change of a [`Store::commit`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Adds an artifact; a conflict where one of its kind and id is there and has not expired at `now`.
+    Insert(Artifact),
+    /// Adds or replaces an artifact.
+    Put(Artifact),
+    /// Marks an artifact as used; a conflict unless it is there, unexpired and unused.
+    Consume {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: IdHash,
+        /// What replaces it.
+        successor: Option<IdHash>,
+    },
+    /// Gives a used artifact another successor; a conflict unless `from` is its successor now.
+    Resucceed {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: IdHash,
+        /// The successor that it must have.
+        from: IdHash,
+        /// The successor that it gets.
+        to: IdHash,
+    },
+    /// Takes out an artifact that must be there, unexpired and unused; else a conflict.
+    RemoveUnused {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: IdHash,
+    },
+    /// Takes out an artifact if it is there.
+    Remove {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: IdHash,
+    },
+    /// Takes out everything of an authorization, the [`Kind::Grant`] included.
+    RemoveGrant(IdHash),
+    /// Takes out everything of a session, the [`Kind::Session`] included.
+    RemoveSession(IdHash),
+}
+
+/// A counter over a window (failed sign-ins).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// How often it was counted in its window.
+    pub count: u32,
+    /// The window's end; the counter starts anew then.
+    pub expires_at: Timestamp,
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A change's condition did not hold; nothing was changed.
+    #[error("somebody else was first")]
+    Conflict,
+    /// The engine can't be reached or is overloaded: answer 503 with Retry-After.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What was read is not what was written.
+    #[error("the store holds what it should not: {0}")]
+    Corrupt(String),
+}
+
+/// Runtime state. Every method may be called from any number of tasks and, but for `memory` and SQLite, replicas at once.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Applies all changes or none, in order; when it returns `Ok`, they are as durable as the engine is (SQLite: on disk).
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where a change's condition does not hold, [`StoreError::Unavailable`].
+    async fn commit(&self, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The artifact, used or not; none once it has expired.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    async fn find(&self, kind: Kind, id: &IdHash, now: Timestamp) -> Result<Option<Artifact>, StoreError>;
+
+    /// Counts one more under `key` and returns the new count; a counter that has expired starts anew and ends `window` from now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn count(&self, realm: &str, key: &IdHash, window: Duration, now: Timestamp) -> Result<Counter, StoreError>;
+
+    /// The counter without counting; none where there is none or it has expired.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn counter(&self, key: &IdHash, now: Timestamp) -> Result<Option<Counter>, StoreError>;
+
+    /// Forgets a counter (a sign-in succeeded).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn reset(&self, key: &IdHash) -> Result<(), StoreError>;
+
+    /// Deletes at most `limit` artifacts and counters that have expired; returns how many, so that the caller goes on while it is
+    /// `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+}
