@@ -1,0 +1,261 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::CustomResource;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::schema::{KeyId, cel, string};
+use super::{DeletionPolicy, Duration, KeyState, RealmRef, SecretRef, SigningAlgorithm};
+
+/// A ring of keys of one algorithm, one of which signs at any time. It stands in its Realm's namespace.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "realmkeeper.dev",
+    version = "v1alpha1",
+    kind = "SigningKey",
+    plural = "signingkeys",
+    shortname = "skey",
+    category = "realmkeeper",
+    namespaced,
+    status = "SigningKeyStatus",
+    derive = "PartialEq",
+    selectable = ".spec.realmRef.name",
+    doc = "A SigningKey is a ring of keys of one algorithm, one of which signs at any time. It stands in its Realm's namespace.",
+    validation = ("self.metadata.name.size() <= 240", "the name of a SigningKey must have at most 240 characters, because its Secrets are named after it"),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Realm", type_ = "string", json_path = ".spec.realmRef.name"),
+    printcolumn(name = "Algorithm", type_ = "string", json_path = ".spec.algorithm"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Message", type_ = "string", priority = 1, json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
+)]
+#[serde(rename_all = "camelCase")]
+#[schemars(
+    inline,
+    extend("x-kubernetes-validations" = cel(&[
+        ("self.realmRef == oldSelf.realmRef", "realmRef can't be changed: delete the object and make it anew for the other Realm"),
+        ("self.algorithm == oldSelf.algorithm", "algorithm can't be changed: make a SigningKey of the other algorithm beside this one"),
+        (
+            "has(self.use) == has(oldSelf.use) && (!has(self.use) || self.use == oldSelf.use)",
+            "use can't be changed",
+        ),
+        (
+            "!has(self.rotation) || !has(self.source) || !has(self.source.secretRef)",
+            "rotation is for generated keys: a referenced Secret is rotated by whoever writes it",
+        ),
+    ]))
+)]
+pub struct SigningKeySpec {
+    /// The Realm whose tokens it signs. It can't be changed.
+    pub realm_ref: RealmRef,
+    /// The algorithm. It can't be changed.
+    pub algorithm: SigningAlgorithm,
+    /// What the keys are for. Default sig.
+    #[serde(default, rename = "use")]
+    pub use_: KeyUse,
+    /// Where the keys come from. Default: they are generated.
+    #[serde(default)]
+    pub source: KeySource,
+    /// When a new key takes over. Without it only the annotation realmkeeper.dev/rotate brings a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<KeyRotation>,
+    /// Compromised keys: out of the JWKS at once, and never accepted again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<KeyId>", length(max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub revoked_kids: Vec<String>,
+    /// What becomes of the generated Secrets when this object is deleted. Default Retain.
+    #[serde(default = "retain")]
+    pub deletion_policy: DeletionPolicy,
+}
+
+const fn retain() -> DeletionPolicy {
+    DeletionPolicy::Retain
+}
+
+/// What keys are for (RFC 7517 section 4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum KeyUse {
+    /// Signatures.
+    #[default]
+    Sig,
+    /// Encryption.
+    Enc,
+}
+
+/// Where keys come from. On the wire `{generate: {}}` or `{secretRef: {name: …}}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "SourceOnTheWire", into = "SourceOnTheWire")]
+#[schemars(inline)]
+pub enum KeySource {
+    /// They are made here.
+    #[default]
+    Generate,
+    /// They are read from a PEM, JWK or kubernetes.io/tls Secret.
+    SecretRef(SecretRef),
+}
+
+/// Where keys come from: exactly one of generate and secretRef.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(
+    inline,
+    extend("x-kubernetes-validations" = cel(&[(
+        "has(self.generate) != has(self.secretRef)",
+        "exactly one of generate and secretRef must be given",
+    )]))
+)]
+struct SourceOnTheWire {
+    /// They are made here, and each stands in an immutable Secret NAME-N.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generate: Option<Generate>,
+    /// They are read from a PEM, JWK or kubernetes.io/tls Secret of this namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret_ref: Option<SecretRef>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+struct Generate {}
+
+impl TryFrom<SourceOnTheWire> for KeySource {
+    type Error = &'static str;
+
+    fn try_from(wire: SourceOnTheWire) -> Result<Self, Self::Error> {
+        match (wire.generate, wire.secret_ref) {
+            (Some(Generate {}), None) => Ok(Self::Generate),
+            (None, Some(secret)) => Ok(Self::SecretRef(secret)),
+            _ => Err("exactly one of generate and secretRef must be given"),
+        }
+    }
+}
+
+impl From<KeySource> for SourceOnTheWire {
+    fn from(source: KeySource) -> Self {
+        match source {
+            KeySource::Generate => Self { generate: Some(Generate {}), secret_ref: None },
+            KeySource::SecretRef(secret) => Self { generate: None, secret_ref: Some(secret) },
+        }
+    }
+}
+
+/// When a new key takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct KeyRotation {
+    /// How long a key signs.
+    pub every: Duration,
+    /// How long a key stands in the JWKS before it signs. Default 1h.
+    #[serde(default = "an_hour")]
+    pub pre_publish: Duration,
+    /// How long a key stays in the JWKS after it has signed its last: Auto (the default) for as long as any token that it
+    /// signed can live, or a duration.
+    #[serde(default)]
+    pub retain: Retain,
+}
+
+const fn an_hour() -> Duration {
+    Duration::from_hours(1)
+}
+
+/// How long a key stays in the JWKS after it has signed its last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retain {
+    /// As long as any token that it signed can live.
+    #[default]
+    Auto,
+    /// So long.
+    For(Duration),
+}
+
+impl fmt::Display for Retain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("Auto"),
+            Self::For(duration) => duration.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Retain {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Retain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match &*Cow::<'de, str>::deserialize(deserializer)? {
+            "Auto" => Ok(Self::Auto),
+            text => text.parse().map(Self::For).map_err(de::Error::custom),
+        }
+    }
+}
+
+impl JsonSchema for Retain {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Retain".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        string(
+            2,
+            24,
+            None,
+            &[(
+                "self == 'Auto' || (self.matches('^([0-9]{1,5}[dhms]){1,4}$') && self.matches('[1-9]'))",
+                "must be Auto or a duration of one second or more, such as 2h or 30d",
+            )],
+        )
+    }
+}
+
+/// What the operator says of a SigningKey.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(inline)]
+pub struct SigningKeyStatus {
+    /// The generation of the spec that this status speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When the next key takes over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_rotation: Option<Time>,
+    /// The value of the annotation realmkeeper.dev/rotate that was acted upon last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_rotate_request: Option<String>,
+    /// The keys of the ring, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub keys: Vec<SigningKeyVersion>,
+    /// Ready, Accepted, ResolvedRefs, Programmed; Reconciling and Stalled only while they are true.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// A key of the ring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct SigningKeyVersion {
+    /// The RFC 7638 thumbprint.
+    pub kid: String,
+    /// Where it stands in its life.
+    pub state: KeyState,
+    /// The Secret that holds it.
+    pub secret_name: String,
+    /// When it came into the JWKS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<Time>,
+    /// When it began to sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activated_at: Option<Time>,
+}
