@@ -1,6 +1,6 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Group, OidcClient, Realm, SigningKey, User};
 
@@ -44,10 +44,8 @@ fn tidy_schema(schema: &mut Value) {
     if let Some(Value::String(text)) = schema.get_mut("description") {
         *text = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
     }
-    whole_bounds(schema);
-    match schema.get_mut("properties") {
-        Some(Value::Object(properties)) => properties.values_mut().for_each(tidy_schema),
-        _ => {}
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.values_mut().for_each(tidy_schema);
     }
     for keyword in ["items", "additionalProperties"] {
         if let Some(child) = schema.get_mut(keyword) {
@@ -56,15 +54,79 @@ fn tidy_schema(schema: &mut Value) {
     }
 }
 
-/// `minimum: 0.0` of a whole number is printed as `0`.
-fn whole_bounds(schema: &mut Map<String, Value>) {
-    for keyword in ["minimum", "maximum"] {
-        if let Some(bound) = schema.get_mut(keyword)
-            && let Some(float) = bound.as_f64()
-            && float.fract() == 0.0
-            && float.abs() < 1e15
-        {
-            *bound = Value::from(float as i64);
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{super::Realm, crds};
+    use crate::api::{Duration, Namespaces, RealmSpec, SigningAlgorithm};
+
+    /// Every node of every schema, with its path.
+    fn nodes(path: &str, schema: &Value, visit: &mut impl FnMut(&str, &Value)) {
+        visit(path, schema);
+        for (name, child) in schema["properties"].as_object().into_iter().flatten() {
+            nodes(&format!("{path}.{name}"), child, visit);
         }
+        for keyword in ["items", "additionalProperties"] {
+            if schema[keyword].is_object() {
+                nodes(&format!("{path}[]"), &schema[keyword], visit);
+            }
+        }
+    }
+
+    fn schemas() -> Vec<(String, Value)> {
+        let schema =
+            |crd: &_| serde_json::to_value(crd).unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
+        crds().iter().map(|crd| (crd.spec.names.kind.clone(), schema(crd))).collect()
+    }
+
+    #[test]
+    fn everything_in_a_spec_is_bounded() {
+        for (kind, schema) in schemas() {
+            nodes(&format!("{kind}.spec"), &schema["properties"]["spec"], &mut |path, node| {
+                let bounded = match node["type"].as_str() {
+                    Some("string") => node["maxLength"].is_u64() || node["enum"].is_array(),
+                    Some("array") => node["maxItems"].is_u64(),
+                    Some("object") if node["additionalProperties"].is_object() => node["maxProperties"].is_u64(),
+                    Some("integer") => node["maximum"].is_number(),
+                    Some("object" | "boolean") => true,
+                    _ => false,
+                };
+                assert!(bounded, "{path}: {node}");
+            });
+        }
+    }
+
+    #[test]
+    fn everything_is_described() {
+        for (kind, schema) in schemas() {
+            nodes(&kind, &schema, &mut |path, node| {
+                let own = !path.ends_with("[]") && path != format!("{kind}.spec") && path != format!("{kind}.status");
+                assert!(!own || node["description"].is_string(), "{path}");
+            });
+        }
+    }
+
+    #[test]
+    fn every_rule_has_a_message_of_its_own() {
+        for (kind, schema) in schemas() {
+            nodes(&kind, &schema, &mut |path, node| {
+                for rule in node["x-kubernetes-validations"].as_array().into_iter().flatten() {
+                    assert!(rule["message"].as_str().is_some_and(|text| !text.contains('\n')), "{path}: {rule}");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn an_empty_spec_is_a_complete_realm() {
+        let realm: Realm = serde_json::from_value(json!({
+            "apiVersion": "realmkeeper.dev/v1alpha1", "kind": "Realm", "metadata": {"name": "staff"}, "spec": {},
+        }))
+        .unwrap();
+        assert_eq!(realm.spec, RealmSpec::default());
+        assert_eq!(realm.spec.tokens.id_token, Duration::from_mins(10));
+        assert_eq!(realm.spec.signing.default_algorithm, SigningAlgorithm::ES256);
+        assert_eq!(realm.spec.allowed.oidc_clients.namespaces, Namespaces::Same);
     }
 }

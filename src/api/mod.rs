@@ -6,6 +6,8 @@
 //! API server writes into an object is a difference that GitOps then has to explain. And a rule that needs only the object
 //! itself is a CEL rule with a sentence of its own; a rule that needs other objects is a check of the controller.
 
+#![allow(clippy::duplicated_attributes, reason = "each printer column names its type again")]
+
 mod algorithm;
 mod common;
 mod crd;

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schema::{ClientId, Line, ObjectName, RedirectUri, ResourceUri, ScopeToken, cel};
-use super::{AccessTokenFormat, Credentials, Duration, DurationOrZero, RealmRef, RefreshTokenRotation, SigningAlgorithm};
+use super::{
+    AccessTokenFormat, Credentials, Duration, DurationOrZero, RealmRef, RefreshTokenRotation, SigningAlgorithm,
+};
 
 /// A relying party. Its fields carry the names of the OAuth client metadata registry (RFC 7591) in camelCase.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -90,7 +92,10 @@ pub struct OidcClientSpec {
 }
 
 const RULES: &[(&str, &str)] = &[
-    ("self.realmRef == oldSelf.realmRef", "realmRef can't be changed: delete the object and make it anew in the other Realm"),
+    (
+        "self.realmRef == oldSelf.realmRef",
+        "realmRef can't be changed: delete the object and make it anew in the other Realm",
+    ),
     (
         "has(self.clientId) == has(oldSelf.clientId) && (!has(self.clientId) || self.clientId == oldSelf.clientId)",
         "clientId can't be changed, because relying parties are configured with it: make another OidcClient",

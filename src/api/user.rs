@@ -26,7 +26,12 @@ use super::{RealmRef, SecretRef};
     printcolumn(name = "Realm", type_ = "string", json_path = ".spec.realmRef.name"),
     printcolumn(name = "Username", type_ = "string", json_path = ".status.username"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Message", type_ = "string", priority = 1, json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        priority = 1,
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(
