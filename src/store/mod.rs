@@ -152,9 +152,11 @@ pub enum Change {
         /// Its id.
         id: IdHash,
     },
-    /// Takes out everything of an authorization, the [`Kind::Grant`] included.
+    /// Takes out every artifact whose `grant` is this: an authorization and all that comes from it (a [`Kind::Grant`] carries its own id
+    /// there).
     RemoveGrant(IdHash),
-    /// Takes out everything of a session, the [`Kind::Session`] included.
+    /// Takes out every artifact whose `session` is this, the hash of a `sid`; the [`Kind::Session`] itself carries it too (its id is the
+    /// hash of the cookie).
     RemoveSession(IdHash),
 }
 

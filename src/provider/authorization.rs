@@ -1,0 +1,42 @@
+use serde::{Deserialize, Serialize};
+
+/// What a person has authorised a client to do: what every token of a family says, from the code to the last refresh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorization {
+    /// `client_id`.
+    pub client_id: String,
+    /// `sub`.
+    pub subject: String,
+    /// Granted scopes, in the order asked for.
+    pub scopes: Vec<String>,
+    /// Resource servers (RFC 8707) that access tokens may be for; empty: the client's audiences, or the client itself.
+    pub resources: Vec<String>,
+    /// When the person signed in: seconds since the epoch.
+    pub auth_time: i64,
+    /// Authentication context class (OpenID Connect Core section 2).
+    pub acr: Option<String>,
+    /// Authentication methods (RFC 8176).
+    pub amr: Vec<String>,
+    /// `nonce` of the request.
+    pub nonce: Option<String>,
+    /// `sid` of the SSO session (Front-Channel Logout section 3).
+    pub sid: Option<String>,
+    /// `ui_locales` or `claims_locales`, for the claim rules' `request`.
+    pub locale: Option<String>,
+}
+
+/// The payload of a [`crate::store::Kind::AuthorizationCode`]; its artifact's `grant` is the hash of [`Self::grant_id`], its `session` that of
+/// the session's `sid`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodePayload {
+    /// The authorization.
+    pub authorization: Authorization,
+    /// Random, unguessable, fixed for the family; part of the `jti` of its JWT access tokens.
+    pub grant_id: String,
+    /// `redirect_uri` of the request: must come again at the token endpoint if it was given (RFC 6749 section 4.1.3).
+    pub redirect_uri: String,
+    /// True where the request named the redirect URI.
+    pub redirect_uri_given: bool,
+    /// `code_challenge` (RFC 7636 section 4.2), always S256.
+    pub code_challenge: Option<String>,
+}

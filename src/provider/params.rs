@@ -1,0 +1,172 @@
+use std::borrow::Cow;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, header},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use zeroize::Zeroize;
+
+/// Form bodies and query strings longer than this many bytes are refused.
+pub const MAX_FORM_LENGTH: usize = 64 * 1024;
+const MAX_PARAMETERS: usize = 100;
+
+/// The parameters of a request: each at most once (RFC 6749 sections 3.1 and 3.2), well-formed, in order; wiped on drop.
+pub struct Params(Vec<(String, String)>);
+
+/// Why a query or a form is refused; never repeats a value.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum InvalidParams {
+    /// Over [`MAX_FORM_LENGTH`].
+    #[error("the request is longer than 64 KiB")]
+    TooLong,
+    /// Over 100 parameters.
+    #[error("the request has more than 100 parameters")]
+    TooMany,
+    /// A `%` without two hexadecimal digits, or bytes that are not UTF-8.
+    #[error("a parameter is not valid percent-encoded UTF-8")]
+    Encoding,
+    /// A NUL or another control character.
+    #[error("the parameter \"{0}\" holds a control character")]
+    Control(String),
+    /// The same name twice.
+    #[error("the parameter \"{0}\" is given more than once")]
+    Duplicate(String),
+    /// The body is not of the one media type.
+    #[error("the body must be application/x-www-form-urlencoded")]
+    MediaType,
+    /// The connection broke, or the body came too slowly.
+    #[error("the body could not be read")]
+    Body,
+}
+
+impl Params {
+    /// Parses a query string or a form.
+    ///
+    /// # Errors
+    /// [`InvalidParams`].
+    pub fn parse(text: &[u8]) -> Result<Self, InvalidParams> {
+        if text.len() > MAX_FORM_LENGTH {
+            return Err(InvalidParams::TooLong);
+        }
+        let mut params: Vec<(String, String)> = Vec::with_capacity(12);
+        for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            if params.len() == MAX_PARAMETERS {
+                return Err(InvalidParams::TooMany);
+            }
+            let split = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            let (name, value) = pair.split_at_checked(split).unwrap_or((pair, b""));
+            let (name, value) = (decode(name)?, decode(value.strip_prefix(b"=").unwrap_or(value))?);
+            let shown = || name.chars().filter(|c| !c.is_control()).take(64).collect::<String>();
+            if value.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+                || name.chars().any(char::is_control)
+            {
+                return Err(InvalidParams::Control(shown()));
+            }
+            if params.iter().any(|(known, _)| *known == name) {
+                return Err(InvalidParams::Duplicate(shown()));
+            }
+            params.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(params))
+    }
+
+    /// Reads and parses the body of a POST.
+    ///
+    /// # Errors
+    /// [`InvalidParams`].
+    pub async fn from_body(headers: &HeaderMap, body: Body) -> Result<Self, InvalidParams> {
+        let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(InvalidParams::MediaType);
+        }
+        match Limited::new(body, MAX_FORM_LENGTH).collect().await {
+            Ok(collected) => Self::parse(&collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(InvalidParams::TooLong),
+            Err(_) => Err(InvalidParams::Body),
+        }
+    }
+
+    /// The parameter; one sent without a value counts as omitted (RFC 6749 section 3.1).
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// All parameters, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl Drop for Params {
+    fn drop(&mut self) {
+        // A form may hold a password or a client secret.
+        self.0.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
+}
+
+impl std::fmt::Debug for Params {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+fn decode(text: &[u8]) -> Result<Cow<'_, str>, InvalidParams> {
+    if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return std::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| InvalidParams::Encoding);
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'+' => decoded.push(b' '),
+            b'%' => {
+                let mut digit =
+                    || bytes.next().and_then(|byte| char::from(*byte).to_digit(16)).ok_or(InvalidParams::Encoding);
+                let value = digit()? * 16 + digit()?;
+                decoded.push(u8::try_from(value).map_err(|_| InvalidParams::Encoding)?);
+            }
+            byte => decoded.push(*byte),
+        }
+    }
+    String::from_utf8(decoded).map(Cow::Owned).map_err(|_| InvalidParams::Encoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InvalidParams, Params};
+
+    #[test]
+    fn a_form_is_decoded_and_an_empty_parameter_counts_as_omitted() {
+        let params = Params::parse(b"a=1+2&b=%C3%A9%26&c=&d&&e=x=y").unwrap();
+        assert_eq!((params.get("a"), params.get("b"), params.get("c")), (Some("1 2"), Some("é&"), None));
+        assert_eq!((params.get("d"), params.get("e"), params.get("f")), (None, Some("x=y"), None));
+    }
+
+    #[test]
+    fn hostile_forms_are_refused_by_name() {
+        let many = (0..200).flat_map(|n| format!("p{n}=1&").into_bytes()).collect::<Vec<_>>();
+        for (form, want) in [
+            (&b"a=1&a=2"[..], InvalidParams::Duplicate("a".into())),
+            (b"a=%zz", InvalidParams::Encoding),
+            (b"a=%4", InvalidParams::Encoding),
+            (b"a=%ff", InvalidParams::Encoding),
+            (b"a=\xff", InvalidParams::Encoding),
+            (b"a=%00", InvalidParams::Control("a".into())),
+            (&many, InvalidParams::TooMany),
+            (&vec![b'a'; 70_000], InvalidParams::TooLong),
+        ] {
+            assert_eq!(Params::parse(form).unwrap_err(), want);
+        }
+    }
+
+    #[test]
+    fn debug_shows_names_only() {
+        assert_eq!(format!("{:?}", Params::parse(b"password=hunter2").unwrap()), r#"["password"]"#);
+    }
+}
