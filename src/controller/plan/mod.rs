@@ -1,0 +1,115 @@
+//! What must be written for the index to come true, as a value: nothing here reads a clock, a random number or a cluster.
+//!
+//! A plan can be applied in any order, twice, or by halves: each write stands for itself, Secrets are the state, and what was not
+//! written is in the next plan again.
+
+mod secret_write;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::source::{Kind, ObjectKey};
+use crate::{api::SigningKey, realm::ObjectName};
+
+pub use secret_write::{Owner, SecretMode, SecretWrite};
+
+/// What to write, and when to look again.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Secrets to create or apply.
+    pub secrets: Vec<SecretWrite>,
+    /// Generated Secrets that are no longer wanted.
+    pub deletions: Vec<SecretDeletion>,
+    /// SigningKeys to create; one that is there already is no error.
+    pub resources: Vec<ResourceCreate>,
+    /// Statuses that differ from those on the objects.
+    pub statuses: Vec<StatusPatch>,
+    /// What a person should know, each once.
+    pub events: Vec<EventRecord>,
+    /// Without any event, look again at this time; none: only an event can change anything.
+    pub next: Option<Timestamp>,
+}
+
+impl Plan {
+    /// True where there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.secrets.is_empty()
+            && self.deletions.is_empty()
+            && self.resources.is_empty()
+            && self.statuses.is_empty()
+            && self.events.is_empty()
+    }
+}
+
+/// A generated Secret that is no longer wanted (its binding was renamed, or its owner is gone where nobody collects garbage).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretDeletion {
+    /// The Secret.
+    pub name: ObjectName,
+    /// The object that it belonged to.
+    pub subject: ObjectKey,
+    /// A precondition of the deletion where it is known: another Secret of this name is left alone.
+    pub uid: Option<String>,
+}
+
+/// A resource to create, never to update.
+#[derive(Debug, Clone)]
+pub struct ResourceCreate {
+    /// The object that wants it.
+    pub subject: ObjectKey,
+    /// The resource, with its ownerReference; a `uid` of an ownerReference is empty where there is no cluster.
+    pub object: Box<SigningKey>,
+}
+
+/// A status to write by server-side apply to the subresource `status`, forced: all of it is ours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatusPatch {
+    /// The object.
+    pub key: ObjectKey,
+    /// A precondition where it is known: the status of another object of this name is left alone.
+    pub uid: Option<String>,
+    /// The whole of `status`. A field that is not in it is taken away.
+    pub status: Value,
+}
+
+/// `type` of a Kubernetes event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum EventType {
+    Normal,
+    Warning,
+}
+
+impl EventType {
+    /// As it stands in an event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
+}
+
+/// An event (`events.k8s.io/v1`) for what a person should know. The controller sends one only where something changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// The object that it is about.
+    pub regarding: ObjectKey,
+    /// Its `uid`, where it has one.
+    pub uid: Option<String>,
+    /// Normal or Warning.
+    pub type_: EventType,
+    /// A word in CamelCase, such as `CredentialsCreated`.
+    pub reason: &'static str,
+    /// A sentence; never a secret. At most 1024 bytes.
+    pub note: String,
+    /// What was done or refused, a word in CamelCase.
+    pub action: &'static str,
+}
+
+impl SecretDeletion {
+    /// The Secret as a key.
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey { kind: Kind::Secret, name: self.name.clone() }
+    }
+}
