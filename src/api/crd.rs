@@ -17,6 +17,33 @@ pub fn crd_of(kind: &str) -> Option<CustomResourceDefinition> {
     crds().into_iter().find(|crd| crd.spec.names.kind == kind)
 }
 
+/// The definition as YAML, in the form in which it stands in `crds/`: sorted, and without a status.
+///
+/// # Errors
+/// Only where the serialiser fails, which no definition of ours makes it do.
+pub fn crd_yaml(crd: &CustomResourceDefinition) -> Result<String, serde_saphyr::SerializeError> {
+    let mut value = serde_json::to_value(crd).map_err(<serde_saphyr::SerializeError as serde::ser::Error>::custom)?;
+    whole_numbers(&mut value);
+    serde_saphyr::to_string(&value)
+}
+
+/// The definitions hold their bounds as floats; `1000.0` is written as `1000`.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(members) => members.values_mut().for_each(whole_numbers),
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64()
+                && float.fract() == 0.0
+                && float.abs() < 1e15
+            {
+                *value = Value::from(float as i64);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The derived definition without what a reader would stumble over: `nullable` (the API server prunes a null where it is
 /// absent), defaults (they stand in the types), and formats that Kubernetes doesn't know.
 fn tidy(crd: CustomResourceDefinition) -> CustomResourceDefinition {
@@ -78,6 +105,22 @@ mod tests {
         let schema =
             |crd: &_| serde_json::to_value(crd).unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
         crds().iter().map(|crd| (crd.spec.names.kind.clone(), schema(crd))).collect()
+    }
+
+    #[test]
+    fn the_committed_definitions_are_those_of_the_types() {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+        let mut expected = Vec::new();
+        for crd in crds() {
+            let name = format!("{}.yaml", crd.spec.names.plural);
+            let committed = std::fs::read_to_string(directory.join(&name)).unwrap_or_default();
+            assert!(committed == super::crd_yaml(&crd).unwrap(), "crds/{name} is out of date: run `make crds`");
+            expected.push(name);
+        }
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(expected.contains(&name), "crds/{name} is no definition of ours");
+        }
     }
 
     #[test]
