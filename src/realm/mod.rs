@@ -7,6 +7,7 @@ mod client;
 mod issuer;
 mod keyring;
 mod name;
+mod password_hash;
 mod redirect_uri;
 mod registry;
 mod scope;
@@ -23,6 +24,7 @@ pub use client::{
 pub use issuer::{InvalidIssuer, Issuer};
 pub use keyring::{Key, Keyring};
 pub use name::{ClientId, ObjectName, Subject};
+pub use password_hash::{Argon2Variant, HashFunction, InvalidPasswordHash, MAX_MEMORY_KIB, PasswordHash};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use registry::{Registry, Snapshot};
 pub use scope::{STANDARD_SCOPES, Scope};

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{ObjectName, Subject};
+use super::{ObjectName, PasswordHash, Subject};
 use crate::secret::Secret;
 
 /// An accepted User with the groups that it belongs to.
@@ -29,8 +29,8 @@ pub struct User {
 /// What a password is checked against. `Debug` shows none of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Password {
-    /// A PHC string: argon2id, argon2i, bcrypt, scrypt or pbkdf2.
-    Phc(Secret),
+    /// A PHC string (argon2id, argon2i, bcrypt, scrypt or pbkdf2), parsed and bounded.
+    Phc(PasswordHash),
     /// The password itself (tests, generated secrets).
     Plain(Secret),
 }
