@@ -6,6 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::{Error, MAX_COMPACT_LENGTH};
 
+/// JWS names of the algorithms that [`ForeignKeys::verify`] accepts, in the order of metadata.
+pub const ALGORITHMS: &[&str] = &["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+
 /// The keys of somebody else, as their JWK Set has them. Symmetric keys in it are never used.
 #[derive(Debug, Clone, Default)]
 pub struct ForeignKeys(JwkSet);

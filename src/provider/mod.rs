@@ -2,27 +2,40 @@
 //! tokens -> response. The clock is read once a request, in [`Provider::handle`].
 
 mod authorization;
+mod cache;
 mod call;
+mod discovery;
+mod endpoint;
 mod error;
+mod guard;
 mod params;
+mod request_id;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
     http::{Method, Request, Response, StatusCode, header},
 };
+use futures::FutureExt;
 use jiff::Timestamp;
+use tracing::Instrument;
 
 pub use authorization::{Authorization, CodePayload};
 pub use call::{Call, Peer};
+pub use endpoint::Endpoint;
 pub use error::{ErrorCode, OAuthError};
 pub use params::{InvalidParams, MAX_FORM_LENGTH, Params};
 
+use self::{
+    cache::{Outcome, RealmCaches},
+    endpoint::Sharing,
+    request_id::{RequestId, X_REQUEST_ID},
+};
 use crate::{
-    realm::{Registry, workload::ClusterTrust},
+    realm::{Realm, Registry, workload::ClusterTrust},
     store::Store,
-    telemetry::Metrics,
+    telemetry::{Latency, Metrics},
 };
 
 /// Everything that the endpoints share; one a process.
@@ -37,98 +50,147 @@ pub struct Provider {
     pub metrics: Arc<Metrics>,
     /// Where `now` comes from.
     pub clock: Clock,
+    pub(crate) caches: RealmCaches,
+    durations: [Latency; Endpoint::ALL.len()],
 }
 
 /// Reads the time; tests give their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The endpoints below an issuer, by the fixed routes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Endpoint {
-    Discovery,
-    AuthorizationServerMetadata,
-    Jwks,
-    Authorize,
-    Token,
-    Userinfo,
-    Introspect,
-    Revoke,
-    Logout,
-    Login,
-    Consent,
-}
-
-impl Endpoint {
-    /// The endpoint of what follows the issuer in a request's path.
-    pub fn of(rest: &str) -> Option<Self> {
-        Some(match rest {
-            "/.well-known/openid-configuration" => Self::Discovery,
-            "/.well-known/oauth-authorization-server" => Self::AuthorizationServerMetadata,
-            "/jwks" => Self::Jwks,
-            "/authorize" => Self::Authorize,
-            "/token" => Self::Token,
-            "/userinfo" => Self::Userinfo,
-            "/introspect" => Self::Introspect,
-            "/revoke" => Self::Revoke,
-            "/logout" => Self::Logout,
-            "/login" => Self::Login,
-            "/consent" => Self::Consent,
-            _ => return None,
-        })
-    }
-
-    /// The label of its metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Discovery => "discovery",
-            Self::AuthorizationServerMetadata => "oauth-authorization-server",
-            Self::Jwks => "jwks",
-            Self::Authorize => "authorize",
-            Self::Token => "token",
-            Self::Userinfo => "userinfo",
-            Self::Introspect => "introspect",
-            Self::Revoke => "revoke",
-            Self::Logout => "logout",
-            Self::Login => "login",
-            Self::Consent => "consent",
-        }
-    }
-}
-
 impl Provider {
-    /// Answers one request.
+    /// A provider that has answered nothing yet.
+    pub fn new(
+        registry: Arc<Registry>,
+        store: Arc<dyn Store>,
+        cluster: Arc<ClusterTrust>,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> Self {
+        let durations = Endpoint::ALL.map(|endpoint| metrics.request_duration(endpoint.name()));
+        Self { registry, store, cluster, metrics, clock, caches: RealmCaches::default(), durations }
+    }
+
+    /// Answers one request. Never panics, whatever a handler does.
     pub async fn handle(self: &Arc<Self>, peer: Peer, request: Request<Body>) -> Response<Body> {
         let now = (self.clock)();
-        let Some((realm, endpoint)) = self.route(&request) else {
-            return plain(StatusCode::NOT_FOUND, "no realm or endpoint here");
+        let id = RequestId::of(request.headers());
+        let mut response = match self.route(&request) {
+            Ok((realm, endpoint)) => {
+                let span = tracing::info_span!(
+                    "request", %id, realm = %realm.name, endpoint = endpoint.name(), client_id = tracing::field::Empty
+                );
+                let call = Call { provider: self.clone(), realm, endpoint, peer, now };
+                self.answer(call, request).instrument(span).await
+            }
+            Err(response) => *response,
         };
-        let call = Call { provider: self.clone(), realm, endpoint, peer, now };
-        dispatch(&call, request).await
+        response.headers_mut().insert(X_REQUEST_ID, id.into_header());
+        response
+    }
+
+    async fn answer(&self, call: Call, mut request: Request<Body>) -> Response<Body> {
+        let cross_origin = request.headers().contains_key(header::ORIGIN);
+        let is_head = request.method() == Method::HEAD;
+        let mut response = match guard::before(call.endpoint, &request) {
+            Some(response) => response,
+            None => {
+                if is_head {
+                    *request.method_mut() = Method::GET;
+                }
+                AssertUnwindSafe(dispatch(&call, request)).catch_unwind().await.unwrap_or_else(|_| after_panic(&call))
+            }
+        };
+        guard::after(call.endpoint, &call.realm, cross_origin, &mut response);
+        self.record(&call, &response);
+        if is_head { guard::without_body(response) } else { response }
+    }
+
+    /// Counts and logs how a request ended.
+    fn record(&self, call: &Call, response: &Response<Body>) {
+        let took = Duration::try_from((self.clock)().duration_since(call.now)).unwrap_or_default();
+        if let Some(histogram) = self.durations.get(call.endpoint as usize) {
+            histogram.observe(took);
+        }
+        let status = response.status();
+        let error = response.extensions().get::<OAuthError>();
+        let outcome = match error {
+            Some(error) => Outcome::Error(error.code),
+            None if status.is_server_error() => Outcome::Error(ErrorCode::ServerError),
+            None if status.is_client_error() => Outcome::Refused,
+            None => Outcome::Ok,
+        };
+        self.caches.of(&call.realm, &self.registry, &self.metrics).count(&self.metrics, call.endpoint, outcome);
+        let (status, micros, outcome) = (status.as_u16(), took.as_micros(), outcome.as_str());
+        let reason = error.map(|error| &*error.description);
+        match status {
+            500.. => tracing::error!(status, micros, outcome, reason, "failed"),
+            400.. => tracing::info!(status, micros, outcome, reason, "refused"),
+            // An error that went to the client by redirect.
+            _ if error.is_some() => tracing::info!(status, micros, outcome, reason, "refused"),
+            _ => tracing::debug!(status, micros, outcome, reason, "answered"),
+        }
     }
 
     /// The realm by host and longest path, and the endpoint by the rest.
-    fn route(&self, request: &Request<Body>) -> Option<(Arc<crate::realm::Realm>, Endpoint)> {
-        let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
-        let authority = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()))?;
+    fn route(&self, request: &Request<Body>) -> Result<(Arc<Realm>, Endpoint), Box<Response<Body>>> {
+        let not_found = || Box::new(plain(StatusCode::NOT_FOUND, "no realm or endpoint here"));
+        let authority = authority(request).ok_or_else(|| {
+            Box::new(plain(StatusCode::BAD_REQUEST, "the request must name one host (RFC 9112 section 3.2)"))
+        })?;
         let snapshot = self.registry.load();
         let path = request.uri().path();
-        if let Some(issuer_path) = path.strip_prefix("/.well-known/oauth-authorization-server") {
+        let (realm, endpoint) = match path.strip_prefix(Endpoint::AuthorizationServerMetadata.path()) {
             // RFC 8414 section 3.1: the well-known part stands before the issuer's path.
-            let (realm, rest) = snapshot.find(authority, issuer_path)?;
-            return rest.is_empty().then(|| (realm.clone(), Endpoint::AuthorizationServerMetadata));
-        }
-        let (realm, rest) = snapshot.find(authority, path)?;
-        Some((realm.clone(), Endpoint::of(rest)?))
+            Some(issuer_path) => {
+                let (realm, rest) = snapshot.find(authority, issuer_path).ok_or_else(not_found)?;
+                (realm, rest.is_empty().then_some(Endpoint::AuthorizationServerMetadata))
+            }
+            None => {
+                let (realm, rest) = snapshot.find(authority, path).ok_or_else(not_found)?;
+                (realm, Endpoint::of(rest))
+            }
+        };
+        let endpoint = endpoint.filter(|endpoint| endpoint.is_served(&realm.settings)).ok_or_else(not_found)?;
+        Ok((realm.clone(), endpoint))
     }
 }
 
-/// Each endpoint's own module answers.
+/// Whom the request is for: of the target where it says so (HTTP/2, a proxy's absolute form), else the one `Host`.
+fn authority(request: &Request<Body>) -> Option<&str> {
+    if let Some(authority) = request.uri().authority() {
+        return Some(authority.as_str());
+    }
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next()?.to_str().ok()?;
+    hosts.next().is_none().then_some(host)
+}
+
+/// Each endpoint's own module answers; the methods are those of [`Endpoint::allows`].
 async fn dispatch(call: &Call, request: Request<Body>) -> Response<Body> {
-    let method = request.method().clone();
-    match (call.endpoint, method) {
-        (_, Method::TRACE) => plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
-        _ => plain(StatusCode::NOT_IMPLEMENTED, "not here yet"),
+    match call.endpoint {
+        Endpoint::Discovery | Endpoint::AuthorizationServerMetadata | Endpoint::Jwks => {
+            discovery::handle(call, &request)
+        }
+        Endpoint::Authorize => not_built(&request),
+        Endpoint::Token => not_built(&request),
+        Endpoint::Userinfo => not_built(&request),
+        Endpoint::Introspect => not_built(&request),
+        Endpoint::Revoke => not_built(&request),
+        Endpoint::Logout => not_built(&request),
+        Endpoint::Login => not_built(&request),
+        Endpoint::Consent => not_built(&request),
+    }
+}
+
+fn not_built(_: &Request<Body>) -> Response<Body> {
+    plain(StatusCode::NOT_IMPLEMENTED, "not here yet")
+}
+
+/// The message of a panic may hold anything, so it is not sent; the hook of [`crate::telemetry`] has logged its place.
+fn after_panic(call: &Call) -> Response<Body> {
+    match call.endpoint.sharing() {
+        Sharing::SameOrigin => plain(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here, please try again"),
+        Sharing::AnyOrigin => OAuthError::new(ErrorCode::ServerError, "something went wrong here").into_response(),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Logs and metrics. No secret ever gets here: labels and fields are names, codes and counts.
 
+mod latency;
 mod metrics;
 
-pub use metrics::{Metrics, SignInOutcome};
+pub use latency::Latency;
+pub use metrics::{Counter, Metrics, ReconcileOutcome, SignInOutcome};
+pub use prometheus_client::{collector::Collector, encoding};

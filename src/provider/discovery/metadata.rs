@@ -1,0 +1,147 @@
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    jose::foreign,
+    provider::Endpoint,
+    realm::{AuthMethod, GrantType, Realm, ResponseType},
+};
+
+/// Provider metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2): what this realm allows and the router serves.
+/// A list without elements is left out (Discovery section 4.2).
+#[derive(Debug, Serialize)]
+pub(super) struct Metadata<'a> {
+    issuer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    userinfo_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_endpoint: Option<String>,
+    /// OpenID Connect RP-Initiated Logout 1.0 section 2.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_session_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scopes_supported: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    response_types_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    response_modes_supported: &'static [&'static str],
+    grant_types_supported: Vec<&'static str>,
+    subject_types_supported: [&'static str; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    id_token_signing_alg_values_supported: Vec<&'static str>,
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    token_endpoint_auth_signing_alg_values_supported: &'static [&'static str],
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_endpoint_auth_signing_alg_values_supported: &'static [&'static str],
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    revocation_endpoint_auth_signing_alg_values_supported: &'static [&'static str],
+    /// RFC 7636; `plain` is never accepted.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    code_challenge_methods_supported: &'static [&'static str],
+    claim_types_supported: [&'static str; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    claims_supported: Vec<&'a str>,
+    /// Initiating User Registration via OpenID Connect 1.0 section 3.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    prompt_values_supported: &'static [&'static str],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ui_locales_supported: &'static [&'static str],
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
+    /// Its default is true, so it has to be said.
+    request_uri_parameter_supported: bool,
+    /// RFC 9207 section 3.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+/// Claims of every ID token, beside those that scopes release (OpenID Connect Core section 2).
+const ID_TOKEN_CLAIMS: [&str; 11] =
+    ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "azp", "nonce", "sid"];
+const RESPONSE_MODES: &[&str] = &["query", "form_post"];
+const PROMPTS: &[&str] = &["none", "login", "consent"];
+const LOCALES: &[&str] = &["en"];
+
+impl<'a> Metadata<'a> {
+    /// The metadata of `realm` with the keys that it has at `now`.
+    pub(super) fn of(realm: &'a Realm, now: Timestamp) -> Self {
+        let settings = &*realm.settings;
+        let url = |endpoint: Endpoint| endpoint.is_served(settings).then(|| realm.issuer.endpoint(endpoint.path()));
+        let has_code = settings.grant_types.contains(&GrantType::AuthorizationCode);
+        let for_code = |values: &'static [&'static str]| if has_code { values } else { &[] };
+        let secret_or_key = || AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None);
+        Self {
+            issuer: realm.issuer.as_str(),
+            authorization_endpoint: url(Endpoint::Authorize),
+            token_endpoint: url(Endpoint::Token),
+            userinfo_endpoint: url(Endpoint::Userinfo),
+            jwks_uri: url(Endpoint::Jwks),
+            introspection_endpoint: url(Endpoint::Introspect),
+            revocation_endpoint: url(Endpoint::Revoke),
+            end_session_endpoint: url(Endpoint::Logout),
+            scopes_supported: scopes(realm).map(|scope| &*scope.name).collect(),
+            response_types_supported: response_types(realm),
+            response_modes_supported: for_code(RESPONSE_MODES),
+            grant_types_supported: settings.grant_types.iter().map(|grant| grant.as_str()).collect(),
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: id_token_algorithms(realm, now),
+            token_endpoint_auth_methods_supported: AuthMethod::ALL.iter().map(|method| method.as_str()).collect(),
+            token_endpoint_auth_signing_alg_values_supported: foreign::ALGORITHMS,
+            // Who asks about a token must prove who it is (RFC 7662 section 2.1).
+            introspection_endpoint_auth_methods_supported: secret_or_key().map(|method| method.as_str()).collect(),
+            introspection_endpoint_auth_signing_alg_values_supported: foreign::ALGORITHMS,
+            revocation_endpoint_auth_methods_supported: AuthMethod::ALL.iter().map(|method| method.as_str()).collect(),
+            revocation_endpoint_auth_signing_alg_values_supported: foreign::ALGORITHMS,
+            code_challenge_methods_supported: for_code(&["S256"]),
+            claim_types_supported: ["normal"],
+            claims_supported: claims(realm),
+            prompt_values_supported: for_code(PROMPTS),
+            ui_locales_supported: for_code(LOCALES),
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+            authorization_response_iss_parameter_supported: has_code,
+        }
+    }
+}
+
+/// `offline_access` only means something where there are refresh tokens.
+fn scopes(realm: &Realm) -> impl Iterator<Item = &crate::realm::Scope> {
+    let refreshes = realm.settings.grant_types.contains(&GrantType::RefreshToken);
+    realm.settings.scopes.iter().filter(move |scope| refreshes || &*scope.name != "offline_access")
+}
+
+fn response_types(realm: &Realm) -> Vec<&'static str> {
+    let grants = &realm.settings.grant_types;
+    let served = |kind: &&ResponseType| match kind {
+        ResponseType::Code => grants.contains(&GrantType::AuthorizationCode),
+    };
+    realm.settings.response_types.iter().filter(served).map(|kind| kind.as_str()).collect()
+}
+
+/// The realm's default first.
+fn id_token_algorithms(realm: &Realm, now: Timestamp) -> Vec<&'static str> {
+    let mut algorithms = realm.keyring.algorithms(now);
+    algorithms.sort_by_key(|algorithm| *algorithm != realm.settings.default_algorithm);
+    algorithms.into_iter().map(|algorithm| algorithm.jws_name()).collect()
+}
+
+/// Claims of ID tokens, of the scopes, and of the realm's rules, each once.
+fn claims(realm: &Realm) -> Vec<&str> {
+    let released = scopes(realm).flat_map(|scope| scope.claims.iter().map(|claim| &**claim));
+    let mut claims: Vec<&str> = Vec::new();
+    for claim in ID_TOKEN_CLAIMS.into_iter().chain(released).chain(realm.settings.claims.names()) {
+        if !claims.contains(&claim) {
+            claims.push(claim);
+        }
+    }
+    claims
+}

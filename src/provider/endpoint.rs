@@ -1,0 +1,157 @@
+use axum::http::Method;
+
+use crate::realm::{GrantType, Settings};
+
+/// The endpoints below an issuer, by the fixed routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Endpoint {
+    Discovery,
+    AuthorizationServerMetadata,
+    Jwks,
+    Authorize,
+    Token,
+    Userinfo,
+    Introspect,
+    Revoke,
+    Logout,
+    Login,
+    Consent,
+}
+
+/// Which pages of other origins may read an endpoint's answers by script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// None: the endpoint is for navigation, and its cookies are its authority.
+    SameOrigin,
+    /// All: the document is public, or the endpoint takes no cookie and answers only to the credential in the request itself.
+    AnyOrigin,
+}
+
+impl Endpoint {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Discovery,
+        Self::AuthorizationServerMetadata,
+        Self::Jwks,
+        Self::Authorize,
+        Self::Token,
+        Self::Userinfo,
+        Self::Introspect,
+        Self::Revoke,
+        Self::Logout,
+        Self::Login,
+        Self::Consent,
+    ];
+
+    /// The endpoint of what follows the issuer in a request's path.
+    pub fn of(rest: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|endpoint| endpoint.path() == rest)
+    }
+
+    /// What follows the issuer in its URL.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Discovery => "/.well-known/openid-configuration",
+            Self::AuthorizationServerMetadata => "/.well-known/oauth-authorization-server",
+            Self::Jwks => "/jwks",
+            Self::Authorize => "/authorize",
+            Self::Token => "/token",
+            Self::Userinfo => "/userinfo",
+            Self::Introspect => "/introspect",
+            Self::Revoke => "/revoke",
+            Self::Logout => "/logout",
+            Self::Login => "/login",
+            Self::Consent => "/consent",
+        }
+    }
+
+    /// The label of its metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Discovery => "discovery",
+            Self::AuthorizationServerMetadata => "oauth-authorization-server",
+            Self::Jwks => "jwks",
+            Self::Authorize => "authorize",
+            Self::Token => "token",
+            Self::Userinfo => "userinfo",
+            Self::Introspect => "introspect",
+            Self::Revoke => "revoke",
+            Self::Logout => "logout",
+            Self::Login => "login",
+            Self::Consent => "consent",
+        }
+    }
+
+    /// True where a realm of these settings serves it; metadata lists it then and only then.
+    pub fn is_served(self, settings: &Settings) -> bool {
+        match self {
+            // Nobody signs in to a realm without the code flow.
+            Self::Authorize | Self::Userinfo | Self::Logout | Self::Login | Self::Consent => {
+                settings.grant_types.contains(&GrantType::AuthorizationCode)
+            }
+            Self::Discovery
+            | Self::AuthorizationServerMetadata
+            | Self::Jwks
+            | Self::Token
+            | Self::Introspect
+            | Self::Revoke => true,
+        }
+    }
+
+    /// The methods that reach its handler; HEAD comes as GET, and OPTIONS is answered for it.
+    pub(crate) fn allows(self, method: &Method) -> bool {
+        match *method {
+            Method::GET => !matches!(self, Self::Token | Self::Introspect | Self::Revoke),
+            Method::POST => !self.is_document(),
+            _ => false,
+        }
+    }
+
+    /// True for the public documents, which caches may keep.
+    pub(crate) fn is_document(self) -> bool {
+        matches!(self, Self::Discovery | Self::AuthorizationServerMetadata | Self::Jwks)
+    }
+
+    /// The value of `Allow` (RFC 9110 section 10.2.1).
+    pub(crate) fn allow(self) -> &'static str {
+        match (self.allows(&Method::GET), self.allows(&Method::POST)) {
+            (true, true) => "GET, HEAD, POST, OPTIONS",
+            (true, false) => "GET, HEAD, OPTIONS",
+            _ => "POST, OPTIONS",
+        }
+    }
+
+    /// Who may read its answers by script.
+    pub(crate) fn sharing(self) -> Sharing {
+        match self {
+            Self::Authorize | Self::Logout | Self::Login | Self::Consent => Sharing::SameOrigin,
+            _ => Sharing::AnyOrigin,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+
+    use super::Endpoint;
+
+    #[test]
+    fn an_endpoint_is_found_by_its_whole_path_only() {
+        for endpoint in Endpoint::ALL {
+            assert_eq!(Endpoint::of(endpoint.path()), Some(endpoint));
+            assert_eq!(Endpoint::of(&format!("{}/", endpoint.path())), None);
+        }
+        assert_eq!(Endpoint::of(""), None);
+    }
+
+    #[test]
+    fn credentials_are_only_taken_by_post() {
+        for endpoint in [Endpoint::Token, Endpoint::Introspect, Endpoint::Revoke] {
+            assert!(!endpoint.allows(&Method::GET) && endpoint.allows(&Method::POST));
+            assert_eq!(endpoint.allow(), "POST, OPTIONS");
+        }
+        assert!(!Endpoint::Authorize.allows(&Method::TRACE));
+    }
+}
