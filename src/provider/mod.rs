@@ -33,6 +33,7 @@ use self::{
     request_id::{RequestId, X_REQUEST_ID},
 };
 use crate::{
+    account::PasswordPool,
     realm::{Realm, Registry, workload::ClusterTrust},
     store::Store,
     telemetry::{Latency, Metrics},
@@ -48,6 +49,8 @@ pub struct Provider {
     pub cluster: Arc<ClusterTrust>,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
+    /// Where passwords are checked.
+    pub passwords: PasswordPool,
     /// Where `now` comes from.
     pub clock: Clock,
     pub(crate) caches: RealmCaches,
@@ -58,7 +61,7 @@ pub struct Provider {
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Provider {
-    /// A provider that has answered nothing yet.
+    /// A provider that has answered nothing yet, with a password pool that fits this machine.
     pub fn new(
         registry: Arc<Registry>,
         store: Arc<dyn Store>,
@@ -67,7 +70,8 @@ impl Provider {
         clock: Clock,
     ) -> Self {
         let durations = Endpoint::ALL.map(|endpoint| metrics.request_duration(endpoint.name()));
-        Self { registry, store, cluster, metrics, clock, caches: RealmCaches::default(), durations }
+        let (passwords, caches) = (PasswordPool::default(), RealmCaches::default());
+        Self { registry, store, cluster, metrics, passwords, clock, caches, durations }
     }
 
     /// Answers one request. Never panics, whatever a handler does.

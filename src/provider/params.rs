@@ -46,6 +46,15 @@ impl Params {
     /// # Errors
     /// [`InvalidParams`].
     pub fn parse(text: &[u8]) -> Result<Self, InvalidParams> {
+        Self::parse_repeating(text, |_| false)
+    }
+
+    /// The same, but a parameter that `may_repeat` accepts may stand there more than once: `resource` (RFC 8707 section 2). Read it
+    /// with [`Self::get_all`]; [`Self::get`] gives the first.
+    ///
+    /// # Errors
+    /// [`InvalidParams`].
+    pub fn parse_repeating(text: &[u8], may_repeat: impl Fn(&str) -> bool) -> Result<Self, InvalidParams> {
         if text.len() > MAX_FORM_LENGTH {
             return Err(InvalidParams::TooLong);
         }
@@ -63,7 +72,7 @@ impl Params {
             {
                 return Err(InvalidParams::Control(shown()));
             }
-            if params.iter().any(|(known, _)| *known == name) {
+            if !may_repeat(&name) && params.iter().any(|(known, _)| *known == name) {
                 return Err(InvalidParams::Duplicate(shown()));
             }
             params.push((name.into_owned(), value.into_owned()));
@@ -76,13 +85,25 @@ impl Params {
     /// # Errors
     /// [`InvalidParams`].
     pub async fn from_body(headers: &HeaderMap, body: Body) -> Result<Self, InvalidParams> {
+        Self::from_body_repeating(headers, body, |_| false).await
+    }
+
+    /// The same, with parameters that may stand there more than once, as in [`Self::parse_repeating`].
+    ///
+    /// # Errors
+    /// [`InvalidParams`].
+    pub async fn from_body_repeating(
+        headers: &HeaderMap,
+        body: Body,
+        may_repeat: impl Fn(&str) -> bool,
+    ) -> Result<Self, InvalidParams> {
         let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = media_type.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(InvalidParams::MediaType);
         }
         match Limited::new(body, MAX_FORM_LENGTH).collect().await {
-            Ok(collected) => Self::parse(&collected.to_bytes()),
+            Ok(collected) => Self::parse_repeating(&collected.to_bytes(), may_repeat),
             Err(error) if error.is::<LengthLimitError>() => Err(InvalidParams::TooLong),
             Err(_) => Err(InvalidParams::Body),
         }
@@ -95,6 +116,17 @@ impl Params {
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
+    }
+
+    /// Every value of a parameter that may repeat, in order; empty ones count as omitted.
+    pub fn get_all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = &'p str> {
+        self.iter().filter(move |(known, value)| *known == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
+    /// The first parameter that stands there more than once and that `may_repeat` does not accept.
+    pub fn repeated(&self, may_repeat: impl Fn(&str) -> bool) -> Option<&str> {
+        let mut seen = std::collections::HashSet::new();
+        self.iter().map(|(name, _)| name).find(|name| !seen.insert(*name) && !may_repeat(name))
     }
 
     /// All parameters, in order.
@@ -163,6 +195,17 @@ mod tests {
         ] {
             assert_eq!(Params::parse(form).unwrap_err(), want);
         }
+    }
+
+    #[test]
+    fn only_what_may_repeat_is_taken_twice() {
+        let form = b"resource=a&scope=x&resource=b&resource=";
+        let params = Params::parse_repeating(form, |name| name == "resource").unwrap();
+        assert_eq!(params.get_all("resource").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((params.get("resource"), params.repeated(|_| false)), (Some("a"), Some("resource")));
+        assert_eq!(params.repeated(|name| name == "resource"), None);
+        let twice = Params::parse_repeating(b"scope=x&scope=y", |name| name == "resource").unwrap_err();
+        assert_eq!(twice, InvalidParams::Duplicate("scope".into()));
     }
 
     #[test]
