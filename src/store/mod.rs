@@ -1,11 +1,27 @@
 //! What changes at run time: sessions, codes, refresh tokens, counters. One small model for all of it, so that a new engine is
 //! one file. Every engine passes the same suite.
 
+mod memory;
+mod open;
+mod sqlite;
+#[cfg(test)]
+mod suite;
+mod sweeper;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use jiff::Timestamp;
+
+pub use memory::MemoryStore;
+pub use open::{Location, LocationError, OpenError};
+pub use sqlite::SqliteStore;
+pub use sweeper::run_sweeper;
+
+/// How many sign-ins under way ([`Kind::Interaction`]) an engine holds unless it is told otherwise. They are the one thing that a
+/// stranger makes without proving anything, so they have a bound: one more is refused with [`StoreError::Unavailable`].
+pub const MAX_INTERACTIONS: usize = 100_000;
 
 /// SHA-256 of what the holder presents: tokens and codes are never stored as they are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,9 +130,10 @@ pub struct Consumed {
 /// One change of a [`Store::commit`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Adds an artifact; a conflict where one of its kind and id is there and has not expired at `now`.
+    /// Adds an artifact; a conflict where one of its kind and id is there and has not expired at `now`. An interaction that is one
+    /// too many is [`StoreError::Unavailable`] ([`MAX_INTERACTIONS`]).
     Insert(Artifact),
-    /// Adds or replaces an artifact.
+    /// Adds or replaces an artifact, used or not; the same bound.
     Put(Artifact),
     /// Marks an artifact as used; a conflict unless it is there, unexpired and unused.
     Consume {
@@ -127,7 +144,8 @@ pub enum Change {
         /// What replaces it.
         successor: Option<IdHash>,
     },
-    /// Gives a used artifact another successor; a conflict unless `from` is its successor now.
+    /// Gives a used artifact another successor and keeps when it was used; a conflict unless it is there, unexpired, and `from` is its
+    /// successor now.
     Resucceed {
         /// Its kind.
         kind: Kind,
@@ -175,7 +193,8 @@ pub enum StoreError {
     /// A change's condition did not hold; nothing was changed.
     #[error("somebody else was first")]
     Conflict,
-    /// The engine can't be reached or is overloaded: answer 503 with Retry-After.
+    /// The engine can't be reached, is overloaded, full or closed: answer 503 with Retry-After. What was asked was most likely not
+    /// done, but after a failure of the disk or the network it may have been.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// What was read is not what was written.
@@ -183,7 +202,10 @@ pub enum StoreError {
     Corrupt(String),
 }
 
-/// Runtime state. Every method may be called from any number of tasks and, but for `memory` and SQLite, replicas at once.
+/// Runtime state. Every method may be called from any number of tasks and, but for `memory` and SQLite, replicas at once. What one
+/// call has acknowledged, each later one sees. A call that is dropped before it returns may still be carried out.
+///
+/// Times are kept to the microsecond at least; what lies below may be dropped. Something has expired when `expires_at <= now`.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
     /// Applies all changes or none, in order; when it returns `Ok`, they are as durable as the engine is (SQLite: on disk).
@@ -198,7 +220,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn find(&self, kind: Kind, id: &IdHash, now: Timestamp) -> Result<Option<Artifact>, StoreError>;
 
-    /// Counts one more under `key` and returns the new count; a counter that has expired starts anew and ends `window` from now.
+    /// Counts one more under `key` and returns the new count; a counter that has expired starts anew and ends `window` from now. To
+    /// count again does not move the window's end.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -222,4 +245,18 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    /// Lets go of files and connections once everything asked before is done (SQLite: all is moved into the one file). Every call
+    /// afterwards is [`StoreError::Unavailable`], but for another `close`, which does nothing. An engine that is dropped instead loses
+    /// nothing that it has acknowledged. An engine that holds nothing may leave it at this.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: everything acknowledged is kept all the same.
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// When a counter's window ends that begins now; a window without end is cut at the last time that can be told.
+fn window_end(now: Timestamp, window: Duration) -> Timestamp {
+    now.saturating_add(window).unwrap_or(Timestamp::MAX)
 }

@@ -1,0 +1,272 @@
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use super::super::{Artifact, Consumed, Counter, IdHash, Kind, StoreError};
+
+/// Under what an artifact is found.
+pub(super) type Key = (Kind, IdHash);
+
+/// The smallest of all keys: where a search among one grant's or one session's members begins.
+const FIRST_KEY: Key = (Kind::AuthorizationCode, IdHash([0; 32]));
+
+/// How to take back one step of a commit.
+pub(super) enum Undo {
+    /// What stood under the key before.
+    Set(Key, Option<Artifact>),
+    /// How the artifact had been used before.
+    Use(Key, Option<Consumed>),
+}
+
+impl Undo {
+    pub(super) fn id(&self) -> &IdHash {
+        match self {
+            Self::Set((_, id), _) | Self::Use((_, id), _) => id,
+        }
+    }
+}
+
+/// A part of the artifacts and counters, with every index over that part.
+#[derive(Default)]
+pub(super) struct Shard {
+    artifacts: HashMap<Key, Artifact>,
+    by_expiry: BTreeSet<(Timestamp, Key)>,
+    by_grant: BTreeSet<(IdHash, Key)>,
+    by_session: BTreeSet<(IdHash, Key)>,
+    interactions: usize,
+    max_interactions: usize,
+    counters: HashMap<IdHash, Counter>,
+    counters_by_expiry: BTreeSet<(Timestamp, IdHash)>,
+    max_counters: usize,
+}
+
+impl Shard {
+    pub(super) fn new(max_interactions: usize, max_counters: usize) -> Self {
+        Self { max_interactions, max_counters, ..Self::default() }
+    }
+
+    pub(super) fn live(&self, key: &Key, now: Timestamp) -> Option<&Artifact> {
+        self.artifacts.get(key).filter(|artifact| artifact.expires_at > now)
+    }
+
+    pub(super) fn insert(&mut self, new: Artifact, now: Timestamp, undo: &mut Vec<Undo>) -> Result<(), StoreError> {
+        if self.live(&(new.kind, new.id), now).is_some() {
+            return Err(StoreError::Conflict);
+        }
+        self.put(new, now, undo)
+    }
+
+    pub(super) fn put(&mut self, new: Artifact, now: Timestamp, undo: &mut Vec<Undo>) -> Result<(), StoreError> {
+        let key = (new.kind, new.id);
+        if new.kind == Kind::Interaction && !self.artifacts.contains_key(&key) {
+            self.make_room_for_interaction(now)?;
+        }
+        let old = self.set(key, Some(new));
+        undo.push(Undo::Set(key, old));
+        Ok(())
+    }
+
+    pub(super) fn consume(
+        &mut self,
+        key: Key,
+        successor: Option<IdHash>,
+        now: Timestamp,
+        undo: &mut Vec<Undo>,
+    ) -> Result<(), StoreError> {
+        let artifact = self.live_mut(&key, now).filter(|artifact| artifact.consumed.is_none());
+        let artifact = artifact.ok_or(StoreError::Conflict)?;
+        undo.push(Undo::Use(key, artifact.consumed.replace(Consumed { at: now, successor })));
+        Ok(())
+    }
+
+    pub(super) fn resucceed(
+        &mut self,
+        key: Key,
+        from: IdHash,
+        to: IdHash,
+        now: Timestamp,
+        undo: &mut Vec<Undo>,
+    ) -> Result<(), StoreError> {
+        let consumed = self.live_mut(&key, now).and_then(|artifact| artifact.consumed.as_mut());
+        let consumed = consumed.filter(|consumed| consumed.successor == Some(from)).ok_or(StoreError::Conflict)?;
+        undo.push(Undo::Use(key, Some(*consumed)));
+        consumed.successor = Some(to);
+        Ok(())
+    }
+
+    pub(super) fn remove_unused(&mut self, key: Key, now: Timestamp, undo: &mut Vec<Undo>) -> Result<(), StoreError> {
+        if self.live(&key, now).is_none_or(|artifact| artifact.consumed.is_some()) {
+            return Err(StoreError::Conflict);
+        }
+        self.remove(key, undo);
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, key: Key, undo: &mut Vec<Undo>) {
+        if let Some(old) = self.set(key, None) {
+            undo.push(Undo::Set(key, Some(old)));
+        }
+    }
+
+    pub(super) fn remove_grant(&mut self, grant: IdHash, undo: &mut Vec<Undo>) {
+        let members = members(&self.by_grant, grant);
+        members.into_iter().chain([(Kind::Grant, grant)]).for_each(|key| self.remove(key, undo));
+    }
+
+    pub(super) fn remove_session(&mut self, session: IdHash, undo: &mut Vec<Undo>) {
+        let members = members(&self.by_session, session);
+        members.into_iter().chain([(Kind::Session, session)]).for_each(|key| self.remove(key, undo));
+    }
+
+    pub(super) fn take_back(&mut self, step: Undo) {
+        match step {
+            Undo::Set(key, old) => {
+                self.set(key, old);
+            }
+            Undo::Use(key, old) => {
+                if let Some(artifact) = self.artifacts.get_mut(&key) {
+                    artifact.consumed = old;
+                }
+            }
+        }
+    }
+
+    pub(super) fn count(&mut self, key: IdHash, ends: Timestamp, now: Timestamp) -> Result<Counter, StoreError> {
+        if let Some(counter) = self.counters.get_mut(&key).filter(|counter| counter.expires_at > now) {
+            counter.count = counter.count.saturating_add(1);
+            return Ok(*counter);
+        }
+        self.reset(&key);
+        if self.counters.len() >= self.max_counters {
+            self.sweep(now, usize::MAX);
+        }
+        if self.counters.len() >= self.max_counters {
+            return Err(StoreError::Unavailable("too many counters".into()));
+        }
+        let counter = Counter { count: 1, expires_at: ends };
+        self.counters.insert(key, counter);
+        self.counters_by_expiry.insert((ends, key));
+        Ok(counter)
+    }
+
+    pub(super) fn counter(&self, key: &IdHash, now: Timestamp) -> Option<Counter> {
+        self.counters.get(key).filter(|counter| counter.expires_at > now).copied()
+    }
+
+    pub(super) fn reset(&mut self, key: &IdHash) {
+        if let Some(counter) = self.counters.remove(key) {
+            self.counters_by_expiry.remove(&(counter.expires_at, *key));
+        }
+    }
+
+    /// Deletes at most `limit` of what has expired.
+    pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> usize {
+        let mut swept = 0;
+        while swept < limit
+            && let Some((_, key)) = self.by_expiry.first().copied().filter(|(at, _)| *at <= now)
+        {
+            self.set(key, None);
+            swept += 1;
+        }
+        while swept < limit
+            && let Some((_, key)) = self.counters_by_expiry.first().copied().filter(|(at, _)| *at <= now)
+        {
+            self.reset(&key);
+            swept += 1;
+        }
+        swept
+    }
+
+    fn live_mut(&mut self, key: &Key, now: Timestamp) -> Option<&mut Artifact> {
+        self.artifacts.get_mut(key).filter(|artifact| artifact.expires_at > now)
+    }
+
+    /// The sweep may be late, so what has expired makes room first. A step may be taken back over what goes here: it was not
+    /// found any more in any case.
+    fn make_room_for_interaction(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if self.interactions >= self.max_interactions {
+            self.sweep(now, usize::MAX);
+        }
+        if self.interactions >= self.max_interactions {
+            return Err(StoreError::Unavailable("too many sign-ins are under way".into()));
+        }
+        Ok(())
+    }
+
+    /// The one place that changes what stands under a key, and every index with it.
+    fn set(&mut self, key: Key, new: Option<Artifact>) -> Option<Artifact> {
+        let old = self.artifacts.remove(&key);
+        if let Some(old) = &old {
+            self.by_expiry.remove(&(old.expires_at, key));
+            let _ = old.grant.map(|grant| self.by_grant.remove(&(grant, key)));
+            let _ = old.session.map(|session| self.by_session.remove(&(session, key)));
+            self.interactions -= usize::from(old.kind == Kind::Interaction);
+        }
+        if let Some(new) = new {
+            self.by_expiry.insert((new.expires_at, key));
+            self.by_grant.extend(new.grant.map(|grant| (grant, key)));
+            self.by_session.extend(new.session.map(|session| (session, key)));
+            self.interactions += usize::from(new.kind == Kind::Interaction);
+            self.artifacts.insert(key, new);
+        }
+        old
+    }
+}
+
+fn members(index: &BTreeSet<(IdHash, Key)>, of: IdHash) -> Vec<Key> {
+    index.range((of, FIRST_KEY)..).take_while(|(owner, _)| *owner == of).map(|(_, key)| *key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn artifact(id: &str, expires_at: Timestamp) -> Artifact {
+        Artifact {
+            kind: Kind::RefreshToken,
+            id: IdHash::of(id),
+            realm: "identity/staff".into(),
+            grant: Some(IdHash::of("grant")),
+            session: Some(IdHash::of("session")),
+            payload: vec![],
+            expires_at,
+            consumed: None,
+        }
+    }
+
+    fn sizes(shard: &Shard) -> [usize; 4] {
+        [shard.artifacts.len(), shard.by_expiry.len(), shard.by_grant.len(), shard.by_session.len()]
+    }
+
+    #[test]
+    fn every_index_holds_exactly_what_is_there() {
+        let mut shard = Shard::new(9, 9);
+        let mut undo = vec![];
+        for id in ["a", "b", "c"] {
+            shard.insert(artifact(id, at(10)), at(0), &mut undo).unwrap();
+        }
+        assert_eq!(sizes(&shard), [3; 4]);
+        shard.put(artifact("a", at(20)), at(0), &mut undo).unwrap();
+        assert_eq!(sizes(&shard), [3; 4], "a replaced artifact leaves nothing behind");
+        assert_eq!(shard.sweep(at(10), usize::MAX), 2);
+        assert_eq!(sizes(&shard), [1; 4]);
+        shard.remove_grant(IdHash::of("grant"), &mut undo);
+        assert_eq!(sizes(&shard), [0; 4]);
+    }
+
+    #[test]
+    fn a_full_table_of_counters_refuses_new_keys_counts_known_ones_and_makes_room_by_expiry() {
+        let mut shard = Shard::new(9, 2);
+        shard.count(IdHash::of("a"), at(10), at(0)).unwrap();
+        shard.count(IdHash::of("b"), at(20), at(0)).unwrap();
+        assert!(matches!(shard.count(IdHash::of("c"), at(10), at(0)), Err(StoreError::Unavailable(_))));
+        assert_eq!(shard.count(IdHash::of("a"), at(10), at(0)).unwrap().count, 2);
+        assert_eq!(shard.count(IdHash::of("c"), at(30), at(10)).unwrap().count, 1);
+        assert_eq!(shard.counter(&IdHash::of("b"), at(10)).unwrap().count, 1);
+        assert_eq!((shard.counters.len(), shard.counters_by_expiry.len()), (2, 2));
+    }
+}

@@ -1,0 +1,84 @@
+//! What the file holds, back into values. A row that makes no sense is an error, never a panic and never a guess.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, Row, params};
+
+use super::super::{Artifact, Consumed, Counter, IdHash, Kind, StoreError};
+
+const FIND: &str = "
+SELECT realm, grant_id, session_id, payload, expires_at, consumed_at, successor
+FROM artifact WHERE kind = ?1 AND id = ?2 AND expires_at > ?3";
+
+const COUNTER: &str = "SELECT count, expires_at FROM counter WHERE key = ?1 AND expires_at > ?2";
+
+pub(super) fn find(
+    connection: &Connection,
+    kind: Kind,
+    id: &IdHash,
+    now: Timestamp,
+) -> Result<Option<Artifact>, StoreError> {
+    let mut statement = connection.prepare_cached(FIND).map_err(failure)?;
+    let mut rows = statement.query(params![kind as u8, id.as_bytes(), now.as_microsecond()]).map_err(failure)?;
+    let row = rows.next().map_err(failure)?;
+    row.map(|row| artifact(row, kind, *id)).transpose()
+}
+
+pub(super) fn find_counter(
+    connection: &Connection,
+    key: &IdHash,
+    now: Timestamp,
+) -> Result<Option<Counter>, StoreError> {
+    let mut statement = connection.prepare_cached(COUNTER).map_err(failure)?;
+    let mut rows = statement.query(params![key.as_bytes(), now.as_microsecond()]).map_err(failure)?;
+    rows.next().map_err(failure)?.map(counter).transpose()
+}
+
+fn artifact(row: &Row<'_>, kind: Kind, id: IdHash) -> Result<Artifact, StoreError> {
+    let hash =
+        |column| row.get::<_, Option<[u8; 32]>>(column).map(|bytes| bytes.map(IdHash::from_bytes)).map_err(failure);
+    let used_at = row.get::<_, Option<i64>>(5).map_err(failure)?;
+    let consumed = match (used_at, hash(6)?) {
+        (None, None) => None,
+        (Some(at), successor) => Some(Consumed { at: time(at)?, successor }),
+        (None, Some(_)) => return Err(StoreError::Corrupt(format!("{kind:?} {id:?} has a successor but is unused"))),
+    };
+    Ok(Artifact {
+        kind,
+        id,
+        realm: row.get::<_, String>(0).map_err(failure)?.into(),
+        grant: hash(1)?,
+        session: hash(2)?,
+        payload: row.get(3).map_err(failure)?,
+        expires_at: time(row.get(4).map_err(failure)?)?,
+        consumed,
+    })
+}
+
+pub(super) fn counter(row: &Row<'_>) -> Result<Counter, StoreError> {
+    Ok(Counter { count: row.get(0).map_err(failure)?, expires_at: time(row.get(1).map_err(failure)?)? })
+}
+
+fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
+    // Not `from_microsecond`, which refuses the last second of all, `Timestamp::MAX` among it.
+    let (second, below) = (microseconds.div_euclid(1_000_000), microseconds.rem_euclid(1_000_000));
+    let nanosecond = i32::try_from(below * 1_000).map_err(|_| no_time())?;
+    Timestamp::new(second, nanosecond).map_err(|_| no_time())
+}
+
+fn no_time() -> StoreError {
+    StoreError::Corrupt("a time that is none".into())
+}
+
+/// SQLite's errors name tables and columns, never values.
+pub(super) fn failure(error: rusqlite::Error) -> StoreError {
+    use rusqlite::Error as E;
+    let corrupt = match &error {
+        E::FromSqlConversionFailure(..)
+        | E::IntegralValueOutOfRange(..)
+        | E::InvalidColumnType(..)
+        | E::Utf8Error(..) => true,
+        E::SqliteFailure(code, _) => matches!(code.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase),
+        _ => false,
+    };
+    if corrupt { StoreError::Corrupt(error.to_string()) } else { StoreError::Unavailable(error.to_string()) }
+}
