@@ -10,6 +10,8 @@ mod error;
 mod guard;
 mod params;
 mod request_id;
+/// The listener.
+pub mod server;
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
