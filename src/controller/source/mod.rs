@@ -1,6 +1,9 @@
 //! What the sources say, in words that do not depend on which source it is. An event carries whole objects; the order between
 //! objects never matters, the order of the events of one object does.
 
+/// YAML with the line of every field.
+pub mod yaml;
+
 use std::{fmt, str::FromStr, sync::Arc};
 
 use k8s_openapi::{
