@@ -185,7 +185,7 @@ macro_rules! as_text {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                string(2, 24, None, $rules)
+                string(2, 24, $rules)
             }
         }
     )*};

@@ -3,7 +3,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{Line, ObjectName, cel};
+use super::schema::{Line, ObjectName, cel_at};
 use super::{RealmRef, Selector};
 
 /// A group of people. Membership stands only here, so that RBAC on groups is the one gate to privilege.
@@ -34,8 +34,8 @@ use super::{RealmRef, Selector};
 #[serde(rename_all = "camelCase")]
 #[schemars(
     inline,
-    extend("x-kubernetes-validations" = cel(&[
-        ("self.realmRef == oldSelf.realmRef", "realmRef can't be changed: delete the object and make it anew in the other Realm"),
+    extend("x-kubernetes-validations" = cel_at(&[
+        (".realmRef", "self.realmRef == oldSelf.realmRef", "realmRef can't be changed: delete the object and make it anew in the other Realm"),
     ]))
 )]
 pub struct GroupSpec {

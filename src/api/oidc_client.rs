@@ -3,7 +3,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{ClientId, Line, ObjectName, RedirectUri, ResourceUri, ScopeToken, cel};
+use super::schema::{ClientId, Line, ObjectName, RedirectUri, ResourceUri, ScopeToken, cel_at};
 use super::{
     AccessTokenFormat, Credentials, Duration, DurationOrZero, RealmRef, RefreshTokenRotation, SigningAlgorithm,
 };
@@ -31,7 +31,7 @@ use super::{
     printcolumn(name = "Message", type_ = "string", priority = 1, json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
 )]
 #[serde(rename_all = "camelCase")]
-#[schemars(inline, extend("x-kubernetes-validations" = cel(RULES)))]
+#[schemars(inline, extend("x-kubernetes-validations" = cel_at(RULES)))]
 pub struct OidcClientSpec {
     /// The Realm of the client. It can't be changed.
     pub realm_ref: RealmRef,
@@ -91,37 +91,44 @@ pub struct OidcClientSpec {
     pub consent: Consent,
 }
 
-const RULES: &[(&str, &str)] = &[
+const RULES: &[(&str, &str, &str)] = &[
     (
+        ".realmRef",
         "self.realmRef == oldSelf.realmRef",
         "realmRef can't be changed: delete the object and make it anew in the other Realm",
     ),
     (
+        ".clientId",
         "has(self.clientId) == has(oldSelf.clientId) && (!has(self.clientId) || self.clientId == oldSelf.clientId)",
         "clientId can't be changed, because relying parties are configured with it: make another OidcClient",
     ),
     (
+        ".redirectUris",
         "!has(self.grantTypes) || !('authorization_code' in self.grantTypes) \
          || (has(self.redirectUris) && size(self.redirectUris) > 0)",
         "the grant type authorization_code needs at least one of redirectUris",
     ),
     (
+        ".grantTypes",
         "!has(self.grantTypes) || !('refresh_token' in self.grantTypes) || 'authorization_code' in self.grantTypes",
         "the grant type refresh_token needs authorization_code beside it",
     ),
     (
+        ".responseTypes",
         "!has(self.responseTypes) || !('code' in self.responseTypes) \
          || (has(self.grantTypes) && size(self.grantTypes) > 0 ? 'authorization_code' in self.grantTypes \
          : has(self.redirectUris) && size(self.redirectUris) > 0)",
         "the response type code needs the grant type authorization_code",
     ),
     (
+        ".tokenEndpointAuthMethod",
         "!has(self.tokenEndpointAuthMethod) || self.tokenEndpointAuthMethod != 'none' \
          || (has(self.grantTypes) && size(self.grantTypes) > 0 ? !('client_credentials' in self.grantTypes) \
          : has(self.redirectUris) && size(self.redirectUris) > 0)",
         "a public client (tokenEndpointAuthMethod none) can't use the grant type client_credentials",
     ),
     (
+        ".tokenEndpointAuthMethod",
         "!has(self.tokenEndpointAuthMethod) || self.tokenEndpointAuthMethod != 'none' || !has(self.credentials) \
          || (!has(self.credentials.serviceAccounts) && !has(self.credentials.jwks) && !has(self.credentials.jwksUri) \
          && (!has(self.credentials.secret) || !has(self.credentials.secret.source) \
@@ -129,11 +136,13 @@ const RULES: &[(&str, &str)] = &[
         "a public client (tokenEndpointAuthMethod none) has no credentials: leave out serviceAccounts, jwks, jwksUri and a referenced secret",
     ),
     (
+        ".tokenEndpointAuthMethod",
         "!has(self.tokenEndpointAuthMethod) || self.tokenEndpointAuthMethod != 'private_key_jwt' || (has(self.credentials) \
          && (has(self.credentials.serviceAccounts) || has(self.credentials.jwks) || has(self.credentials.jwksUri)))",
         "tokenEndpointAuthMethod private_key_jwt needs credentials.jwks, credentials.jwksUri or credentials.serviceAccounts",
     ),
     (
+        ".tokenEndpointAuthMethod",
         "!has(self.tokenEndpointAuthMethod) || !self.tokenEndpointAuthMethod.startsWith('client_secret_') \
          || !has(self.credentials) || has(self.credentials.secret) || (!has(self.credentials.serviceAccounts) \
          && !has(self.credentials.jwks) && !has(self.credentials.jwksUri))",

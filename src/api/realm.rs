@@ -3,7 +3,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{Cidr, ClaimName, Expression, HostPattern, Issuer, Line, ScopeToken, cel};
+use super::schema::{Cidr, ClaimName, Expression, HostPattern, Issuer, Line, ScopeToken, cel, cel_at};
 use super::{Duration, DurationOrZero, GrantType, KeyState, Namespaces, ResponseType, SecretRef, SigningAlgorithm};
 
 /// An OpenID Provider of its own: an issuer with its keys, its people, its clients and its rules. `spec: {}` is complete.
@@ -30,12 +30,14 @@ use super::{Duration, DurationOrZero, GrantType, KeyState, Namespaces, ResponseT
 #[serde(rename_all = "camelCase", default)]
 #[schemars(
     inline,
-    extend("x-kubernetes-validations" = cel(&[
+    extend("x-kubernetes-validations" = cel_at(&[
         (
+            ".issuer",
             "!has(oldSelf.issuer) || (has(self.issuer) && self.issuer == oldSelf.issuer)",
             "issuer can't be changed once it is set, because tokens and relying parties name it: make another Realm",
         ),
         (
+            ".pairwiseSaltSecretRef",
             "!has(self.subjectType) || self.subjectType != 'pairwise' || has(self.pairwiseSaltSecretRef)",
             "subjectType pairwise needs pairwiseSaltSecretRef",
         ),

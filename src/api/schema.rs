@@ -1,9 +1,8 @@
-//! The strings of the schema: each a bound, a pattern or a few CEL rules. They stand as `#[schemars(with = "…")]` on fields
+//! The strings of the schema: each a bound and a few CEL rules. They stand as `#[schemars(with = "…")]` on fields
 //! that are plain strings in Rust, and where they are the items of a list, a problem carries the index of its item.
 //!
-//! A `pattern` serves where its message is clear enough; a CEL rule stands where a person deserves a sentence. The
-//! expressions are read by two engines of regular expressions, RE2 in the API server and Rust's in process, so they keep to what
-//! both read alike: no bracket within brackets.
+//! CEL rules, and never a `pattern`, because a person deserves a sentence. Their regular expressions are read by two engines, RE2
+//! in the API server and Rust's in process, so they keep to what both read alike: no bracket within brackets.
 
 use std::borrow::Cow;
 
@@ -15,17 +14,19 @@ pub(super) fn cel(rules: &[(&str, &str)]) -> Value {
     rules.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect()
 }
 
+/// The same, each with the field that the problem is reported at, below the place of the rule.
+pub(super) fn cel_at(rules: &[(&str, &str, &str)]) -> Value {
+    rules.iter().map(|(field, rule, message)| json!({"rule": rule, "message": message, "fieldPath": field})).collect()
+}
+
 /// The schema of a string of `min..=max` characters.
-pub(super) fn string(min: u32, max: u32, pattern: Option<&str>, rules: &[(&str, &str)]) -> Schema {
+pub(super) fn string(min: u32, max: u32, rules: &[(&str, &str)]) -> Schema {
     let mut schema = Map::new();
     schema.insert("type".into(), "string".into());
     if min > 0 {
         schema.insert("minLength".into(), min.into());
     }
     schema.insert("maxLength".into(), max.into());
-    if let Some(pattern) = pattern {
-        schema.insert("pattern".into(), pattern.into());
-    }
     if !rules.is_empty() {
         schema.insert("x-kubernetes-validations".into(), cel(rules));
     }
@@ -33,7 +34,7 @@ pub(super) fn string(min: u32, max: u32, pattern: Option<&str>, rules: &[(&str, 
 }
 
 macro_rules! strings {
-    ($($(#[$doc:meta])* $name:ident: $min:literal..=$max:literal, $pattern:expr, $rules:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $min:literal..=$max:literal, $rules:expr;)*) => {$(
         $(#[$doc])*
         pub(super) struct $name;
 
@@ -47,7 +48,7 @@ macro_rules! strings {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                string($min, $max, $pattern, $rules)
+                string($min, $max, $rules)
             }
         }
     )*};
@@ -81,85 +82,95 @@ const ISSUER: (&str, &str) = (
     "must be https://HOST[:PORT][/PATH] with the host in lower case; http is accepted for a loopback address only",
 );
 
+const OBJECT_NAME: (&str, &str) = (
+    "self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')",
+    "must be a name as Kubernetes has it: lower-case letters, digits, - and ., with a letter or a digit at both ends",
+);
+const NAMESPACE_NAME: (&str, &str) = (
+    "self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')",
+    "must be the name of a namespace: lower-case letters, digits and -, with a letter or a digit at both ends",
+);
+const VISIBLE_ASCII: (&str, &str) = ("self.matches('^[!-~]+$')", "must be visible ASCII without spaces");
+
 strings! {
     /// The name of an object (RFC 1123 subdomain).
-    ObjectName: 1..=253, Some("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), &[];
+    ObjectName: 1..=253, &[OBJECT_NAME];
     /// A namespace (RFC 1123 label).
-    NamespaceName: 1..=63, Some("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), &[];
+    NamespaceName: 1..=63, &[NAMESPACE_NAME];
     /// A line that a person reads.
-    Line: 1..=256, None, &[("!self.matches('[[:cntrl:]]')", "must be one line without control characters")];
+    Line: 1..=256, &[("!self.matches('[[:cntrl:]]')", "must be one line without control characters")];
     /// An issuer (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
-    Issuer: 1..=512, None, &[
+    Issuer: 1..=512, &[
         ("!self.contains('?') && !self.contains('#')", "must have no query and no fragment (RFC 8414 section 2)"),
         ISSUER,
         ("!self.endsWith('/')", "must not end with a slash"),
     ];
     /// A redirect URI (RFC 6749 section 3.1.2, RFC 8252 section 7).
-    RedirectUri: 1..=2048, None, &[NO_FRAGMENT, NO_WILDCARD, WEB_LOOPBACK_OR_PRIVATE];
+    RedirectUri: 1..=2048, &[NO_FRAGMENT, NO_WILDCARD, WEB_LOOPBACK_OR_PRIVATE];
     /// A URI that the provider fetches.
-    FetchedUri: 1..=2048, None, &[
+    FetchedUri: 1..=2048, &[
         NO_FRAGMENT,
         WEB_OR_LOOPBACK,
     ];
     /// A link that a person may follow.
-    WebUri: 1..=2048, None, &[
+    WebUri: 1..=2048, &[
         ("self.matches('^https?://[^/?#@ ]+([/?#][^ ]*)?$')", "must be an absolute http or https URL"),
     ];
     /// A resource server (RFC 8707 section 2).
-    ResourceUri: 1..=1024, None, &[
+    ResourceUri: 1..=1024, &[
         ("self.matches('^[a-zA-Z][a-zA-Z0-9+.-]*:[^# ]+$')", "must be an absolute URI without a fragment (RFC 8707 section 2)"),
     ];
     /// A client identifier: visible ASCII (RFC 6749 appendix A.1), less what would need quoting.
-    ClientId: 1..=255, None, &[
+    ClientId: 1..=255, &[
         ("self.matches('^[A-Za-z0-9][A-Za-z0-9._~:/@+-]*$')",
          "must begin with a letter or a digit and hold only letters, digits and . _ ~ : / @ + -"),
     ];
     /// A scope token (RFC 6749 section 3.3).
-    ScopeToken: 1..=128, None, &[
+    ScopeToken: 1..=128, &[
         ("self.matches('^[!#-Z^-~]+$')",
          "must be one scope: visible ASCII without spaces, quotation marks, brackets and backslashes (RFC 6749 section 3.3)"),
     ];
     /// The name of a claim.
-    ClaimName: 1..=256, Some("^[!-~]+$"), &[];
+    ClaimName: 1..=256, &[VISIBLE_ASCII];
     /// A CEL expression.
-    Expression: 1..=2048, None, &[];
+    Expression: 1..=2048, &[];
     /// `sub`: at most 255 ASCII characters (OpenID Connect Core 1.0 section 2).
-    Subject: 1..=255, Some("^[!-~]+$"), &[];
+    Subject: 1..=255, &[VISIBLE_ASCII];
     /// What a person types to sign in.
-    Username: 1..=255, None, &[
+    Username: 1..=255, &[
         ("!self.matches('[[:space:][:cntrl:]]')", "must hold no spaces and no control characters"),
     ];
     /// An e-mail address, loosely.
-    EmailAddress: 3..=320, None, &[
+    EmailAddress: 3..=320, &[
         ("self.matches('^[^@ ]+@[^@ ]+$')", "must be an e-mail address"),
     ];
     /// A host, or `*.` and a host for every host below it.
-    HostPattern: 1..=253, None, &[
+    HostPattern: 1..=253, &[
         ("self.matches('^([*][.])?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')",
          "must be a host name in lower case without scheme and port, or *. and a host name"),
     ];
     /// A network in CIDR notation.
-    Cidr: 1..=64, None, &[("isCIDR(self)", "must be a network in CIDR notation, such as 10.0.0.0/8 or fd00::/8")];
+    Cidr: 1..=64, &[("isCIDR(self)", "must be a network in CIDR notation, such as 10.0.0.0/8 or fd00::/8")];
     /// An entry of a Secret.
-    SecretEntry: 1..=253, Some("^[-._a-zA-Z0-9]+$"), &[];
+    SecretEntry: 1..=253, &[("self.matches('^[._a-zA-Z0-9-]+$')", "must be the name of an entry of a Secret: letters, digits and - _ .")];
     /// A template of a Secret's entry.
-    Template: 0..=16384, None, &[];
+    Template: 0..=16384, &[];
     /// The value of a label.
-    LabelValue: 0..=63, Some("^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"), &[];
+    LabelValue: 0..=63, &[("self.matches('^(([A-Za-z0-9][A-Za-z0-9_.-]*)?[A-Za-z0-9])?$')", "must be the value of a label: letters, digits and - _ ., with a letter or a digit at both ends")];
     /// The key of a label.
-    LabelKey: 1..=317, Some("^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"), &[];
+    LabelKey: 1..=317, &[("self.matches('^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$')", "must be the key of a label: [PREFIX/]NAME")];
     /// The value of an annotation.
-    AnnotationValue: 0..=16384, None, &[];
+    AnnotationValue: 0..=16384, &[];
     /// A key identifier (RFC 7517 section 4.5).
-    KeyId: 1..=256, Some("^[!-~]+$"), &[];
+    KeyId: 1..=256, &[VISIBLE_ASCII];
     /// Base64url of a part of a key (RFC 7518 section 6).
-    KeyPart: 1..=4096, Some("^[A-Za-z0-9_-]+$"), &[];
+    KeyPart: 1..=4096, &[("self.matches('^[A-Za-z0-9_-]+$')", "must be base64url without padding")];
     /// The value of a person's attribute.
-    AttributeValue: 0..=1024, None, &[];
+    AttributeValue: 0..=1024, &[];
     /// A birthday (OpenID Connect Core 1.0 section 5.1).
-    Birthdate: 4..=10, None, &[
+    Birthdate: 4..=10, &[
         ("self.matches('^[0-9]{4}(-[0-9]{2}-[0-9]{2})?$')", "must be YYYY, or YYYY-MM-DD with 0000 for a year left out"),
     ];
     /// A language tag (BCP 47).
-    LanguageTag: 2..=64, Some("^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"), &[];
+    LanguageTag: 2..=64, &[("self.matches('^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$')", "must be a language tag, such as fr-CA (BCP 47)")];
 }

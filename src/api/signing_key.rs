@@ -6,7 +6,7 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::schema::{KeyId, cel, string};
+use super::schema::{KeyId, cel, cel_at, string};
 use super::{DeletionPolicy, Duration, KeyState, RealmRef, SecretRef, SigningAlgorithm};
 
 /// A ring of keys of one algorithm, one of which signs at any time. It stands in its Realm's namespace.
@@ -33,14 +33,16 @@ use super::{DeletionPolicy, Duration, KeyState, RealmRef, SecretRef, SigningAlgo
 #[serde(rename_all = "camelCase")]
 #[schemars(
     inline,
-    extend("x-kubernetes-validations" = cel(&[
-        ("self.realmRef == oldSelf.realmRef", "realmRef can't be changed: delete the object and make it anew for the other Realm"),
-        ("self.algorithm == oldSelf.algorithm", "algorithm can't be changed: make a SigningKey of the other algorithm beside this one"),
+    extend("x-kubernetes-validations" = cel_at(&[
+        (".realmRef", "self.realmRef == oldSelf.realmRef", "realmRef can't be changed: delete the object and make it anew for the other Realm"),
+        (".algorithm", "self.algorithm == oldSelf.algorithm", "algorithm can't be changed: make a SigningKey of the other algorithm beside this one"),
         (
+            ".use",
             "has(self.use) == has(oldSelf.use) && (!has(self.use) || self.use == oldSelf.use)",
             "use can't be changed",
         ),
         (
+            ".rotation",
             "!has(self.rotation) || !has(self.source) || !has(self.source.secretRef)",
             "rotation is for generated keys: a referenced Secret is rotated by whoever writes it",
         ),
@@ -208,7 +210,6 @@ impl JsonSchema for Retain {
         string(
             2,
             24,
-            None,
             &[(
                 "self == 'Auto' || (self.matches('^([0-9]{1,5}[dhms]){1,4}$') && self.matches('[1-9]'))",
                 "must be Auto or a duration of one second or more, such as 2h or 30d",

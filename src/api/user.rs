@@ -5,7 +5,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{AttributeValue, Birthdate, EmailAddress, LanguageTag, Line, Subject, Username, WebUri, cel};
+use super::schema::{AttributeValue, Birthdate, EmailAddress, LanguageTag, Line, Subject, Username, WebUri, cel_at};
 use super::{RealmRef, SecretRef};
 
 /// A person of a Realm. No password stands here, ever; and what changes at run time (failures, sessions) lives in the store.
@@ -36,9 +36,10 @@ use super::{RealmRef, SecretRef};
 #[serde(rename_all = "camelCase")]
 #[schemars(
     inline,
-    extend("x-kubernetes-validations" = cel(&[
-        ("self.realmRef == oldSelf.realmRef", "realmRef can't be changed: delete the object and make it anew in the other Realm"),
+    extend("x-kubernetes-validations" = cel_at(&[
+        (".realmRef", "self.realmRef == oldSelf.realmRef", "realmRef can't be changed: delete the object and make it anew in the other Realm"),
         (
+            ".subject",
             "has(self.subject) == has(oldSelf.subject) && (!has(self.subject) || self.subject == oldSelf.subject)",
             "subject can't be changed, because relying parties know the person by it",
         ),
