@@ -10,3 +10,5 @@ pub mod apply;
 pub mod plan;
 /// Feeds of the same events: the API server and a directory.
 pub mod source;
+/// What the API server would say of an object, said in process.
+pub mod validation;
