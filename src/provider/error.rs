@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::InvalidParams;
-use crate::store::StoreError;
+use crate::{jose, store::StoreError};
 
 /// An error code of the standards; the variant's doc names the one that defines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,5 +187,12 @@ impl From<StoreError> for OAuthError {
             }
             StoreError::Corrupt(_) => Self::new(ErrorCode::ServerError, "the store could not be read"),
         }
+    }
+}
+
+impl From<jose::Error> for OAuthError {
+    /// Keys that do not sign and randomness that does not come: ours to mend, whoever asked.
+    fn from(error: jose::Error) -> Self {
+        Self::new(ErrorCode::ServerError, error.to_string())
     }
 }

@@ -9,9 +9,14 @@ mod endpoint;
 mod error;
 mod guard;
 mod params;
+#[allow(dead_code)]
+mod random;
 mod request_id;
 /// The listener.
 pub mod server;
+#[cfg(test)]
+#[allow(dead_code)] // builders for more tests than there are today
+pub(crate) mod testing;
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

@@ -148,7 +148,8 @@ impl std::fmt::Debug for Params {
     }
 }
 
-fn decode(text: &[u8]) -> Result<Cow<'_, str>, InvalidParams> {
+/// Decodes one name or value of a form.
+pub(super) fn decode(text: &[u8]) -> Result<Cow<'_, str>, InvalidParams> {
     if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return std::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| InvalidParams::Encoding);
     }

@@ -7,7 +7,7 @@ use std::{
 use aws_lc_rs::{hmac, rand::SystemRandom};
 use jiff::Timestamp;
 
-use super::{ClientId, ObjectName, RedirectUri, TokenPolicy};
+use super::{ClientId, ObjectName, RedirectUri, TokenPolicy, User};
 use crate::jose::{Algorithm, foreign::ForeignKeys};
 
 /// An accepted OidcClient, already bounded by what its Realm allows.
@@ -52,6 +52,12 @@ impl Client {
     /// True where it may use the grant.
     pub fn may_use(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+    }
+
+    /// True where this user may sign in to it, and its tokens for that user stay valid.
+    pub fn admits(&self, user: &User) -> bool {
+        user.enabled
+            && (self.access_groups.is_empty() || self.access_groups.iter().any(|group| user.groups.contains(group)))
     }
 }
 
