@@ -88,7 +88,7 @@ impl Provider {
         let mut response = match self.route(&request) {
             Ok((realm, endpoint)) => {
                 let span = tracing::info_span!(
-                    "request", %id, realm = %realm.name, endpoint = endpoint.name(), client_id = tracing::field::Empty
+                    "request", request_id = %id, realm = %realm.name, endpoint = endpoint.name(), client_id = tracing::field::Empty
                 );
                 let call = Call { provider: self.clone(), realm, endpoint, peer, now };
                 self.answer(call, request).instrument(span).await

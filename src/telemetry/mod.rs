@@ -1,8 +1,12 @@
 //! Logs and metrics. No secret ever gets here: labels and fields are names, codes and counts.
 
 mod latency;
+/// Log lines on standard error.
+pub mod logs;
+mod management;
 mod metrics;
 
 pub use latency::Latency;
+pub use management::{Management, Readiness};
 pub use metrics::{Counter, Metrics, ReconcileOutcome, SignInOutcome};
-pub use prometheus_client::{collector::Collector, encoding};
+pub use prometheus_client as metrics_library;
