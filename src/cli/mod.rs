@@ -7,6 +7,8 @@ mod crds;
 mod hash_password;
 mod operator;
 mod options;
+#[allow(dead_code)] // until the commands are wired
+mod run;
 mod serve;
 
 pub use options::{LogFormat, OperatorOptions, ServeOptions, ServerOptions, StoreUrl, Tls, WorkloadTrust};

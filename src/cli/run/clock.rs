@@ -1,0 +1,11 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::provider::Clock;
+
+/// The system's clock: the one place of the process that reads it.
+#[allow(clippy::disallowed_methods)]
+pub(super) fn system() -> Clock {
+    Arc::new(Timestamp::now)
+}
