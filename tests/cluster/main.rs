@@ -1,0 +1,13 @@
+//! The operator against a real kube-apiserver and etcd. One shared control plane a run, a namespace a test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    missing_docs
+)]
+
+#[path = "../support/control_plane/mod.rs"]
+mod control_plane;
+mod harness_test;
