@@ -10,4 +10,5 @@
 
 #[path = "../support/control_plane/mod.rs"]
 mod control_plane;
-mod harness_test;
+mod harness;
+mod schema;

@@ -49,18 +49,36 @@ impl Namespace {
         assert!(output.status.success(), "kubectl apply: {}", text(&output.stderr));
     }
 
-    /// Asserts that the API server accepts the documents, without keeping them.
-    pub fn accepts(&self, yaml: &str) {
-        let output = kubectl_apply(&self.kubeconfig, &["--namespace", &self.name, "--dry-run=server"], yaml);
-        assert!(output.status.success(), "must be accepted:\n{yaml}\nbut: {}", text(&output.stderr));
+    /// Asserts that the API server takes this object of ours, without keeping it.
+    pub async fn accepts(&self, object: &Value) {
+        if let Err(error) = self.try_create(object, true).await {
+            panic!("must be accepted: {object:#}\nbut: {error}");
+        }
     }
 
-    /// Asserts that the API server refuses the documents with a message that contains `message`.
-    pub fn rejects(&self, yaml: &str, message: &str) {
-        let output = kubectl_apply(&self.kubeconfig, &["--namespace", &self.name, "--dry-run=server"], yaml);
-        let said = text(&output.stderr);
-        assert!(!output.status.success(), "must be rejected:\n{yaml}");
-        assert!(said.contains(message), "must be rejected with \"{message}\":\n{yaml}\nbut: {said}");
+    /// Asserts that the API server refuses this object of ours with a message that contains `message`.
+    pub async fn rejects(&self, object: &Value, message: &str) {
+        refused(self.try_create(object, true).await.map(drop), message, object);
+    }
+
+    /// Asserts that the API server takes `before`, and refuses to turn it into `after` with a message that contains `message`.
+    pub async fn rejects_change(&self, before: &Value, after: &Value, message: &str) {
+        let api = self.dynamic(before["kind"].as_str().unwrap());
+        let kept = self.try_create(before, false).await.unwrap_or_else(|error| panic!("{before:#}: {error}"));
+        let mut next = parse(after);
+        next.metadata = kept.metadata.clone();
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        refused(api.replace(&kept.name_any(), &params, &next).await.map(drop), message, after);
+        api.delete(&kept.name_any(), &Default::default()).await.unwrap();
+    }
+
+    async fn try_create(&self, object: &Value, dry_run: bool) -> kube::Result<DynamicObject> {
+        let api = self.dynamic(object["kind"].as_str().unwrap());
+        let mut parsed = parse(object);
+        if parsed.metadata.name.is_none() {
+            parsed.metadata.generate_name = Some("case-".into());
+        }
+        api.create(&PostParams { dry_run, ..PostParams::default() }, &parsed).await
     }
 
     /// Runs kubectl in this namespace and returns what it printed.
@@ -161,6 +179,27 @@ impl Namespace {
             }
         })
         .await;
+    }
+}
+
+/// An object of ours, of which the case says kind and spec.
+fn parse(object: &Value) -> DynamicObject {
+    let mut object = object.clone();
+    object["apiVersion"] = "realmkeeper.dev/v1alpha1".into();
+    if object["metadata"].is_null() {
+        object["metadata"] = json!({});
+    }
+    serde_json::from_value(object).unwrap()
+}
+
+fn refused(result: kube::Result<()>, message: &str, object: &Value) {
+    match result {
+        Ok(()) => panic!("must be rejected with \"{message}\": {object:#}"),
+        Err(kube::Error::Api(status)) => {
+            let said = format!("{} {:?}", status.message, status.details);
+            assert!(said.contains(message), "must be rejected with \"{message}\": {object:#}\nbut: {said}");
+        }
+        Err(other) => panic!("{other}"),
     }
 }
 

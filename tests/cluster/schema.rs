@@ -1,0 +1,422 @@
+//! The CRDs in a real API server: each CEL rule refuses what its sentence says, and what is meant to be written is taken.
+
+use std::collections::BTreeSet;
+
+use realmkeeper::api;
+use serde_json::{Value, json};
+
+use crate::{control_plane::Namespace, harness::shared_plane};
+
+fn object(kind: &str, spec: Value) -> Value {
+    json!({"kind": kind, "spec": spec})
+}
+
+fn realm(spec: Value) -> Value {
+    object("Realm", spec)
+}
+
+/// An OidcClient with these fields beside its realmRef.
+fn client(fields: Value) -> Value {
+    child("OidcClient", fields)
+}
+
+/// A child of a Realm with these fields beside its realmRef.
+fn child(kind: &str, fields: Value) -> Value {
+    let mut spec = json!({"realmRef": {"name": "staff"}});
+    spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    object(kind, spec)
+}
+
+fn secret(fields: Value) -> Value {
+    client(json!({"credentials": {"secret": fields}}))
+}
+
+fn jwk(fields: Value) -> Value {
+    client(json!({"credentials": {"jwks": {"keys": [fields]}}}))
+}
+
+fn key(fields: Value) -> Value {
+    let mut all = json!({"algorithm": "ES256"});
+    all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    child("SigningKey", all)
+}
+
+fn named(mut object: Value, name: String) -> Value {
+    object["metadata"] = json!({"name": name});
+    object
+}
+
+/// What people write, from the smallest to the fullest.
+fn good() -> Vec<Value> {
+    vec![
+        realm(json!({})),
+        realm(json!({
+            "issuer": "https://id.example.com/staff",
+            "displayName": "Staff",
+            "tokens": {"idToken": "10m", "accessToken": "1h30m", "accessTokenFormat": "opaque",
+                "refreshToken": {"lifetime": "30d", "idle": "7d", "rotation": "Always", "reuseInterval": "0s"}},
+            "sessions": {"idle": "8h", "absolute": "24h"},
+            "subjectType": "pairwise", "pairwiseSaltSecretRef": {"name": "salt"},
+            "signing": {"defaultAlgorithm": "RS256", "defaultKeys": "None"},
+            "pkce": "PublicClients",
+            "outbound": {"allowedNetworks": ["10.0.0.0/8", "fd00::/8"]},
+            "login": {"passwords": "Enabled", "lockout": {"maxFailures": 10, "window": "5m", "duration": "15m"}},
+            "scopes": [{"name": "department", "description": "Your department", "claims": ["department"]}],
+            "claims": [{"name": "department", "expression": "user.attributes.department[0]"}],
+            "allowed": {
+                "oidcClients": {"namespaces": {"from": "All"}, "grantTypes": ["authorization_code"], "responseTypes": ["code"],
+                    "scopes": ["openid"], "redirectHosts": ["app.example.com", "*.example.com"], "clientIds": "Any"},
+                "users": {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"people": "yes"}}}},
+                "groups": {"namespaces": {"from": "Selector", "selector": {"matchExpressions": [
+                    {"key": "a", "operator": "In", "values": ["b"]}, {"key": "c", "operator": "Exists"}]}}},
+            },
+        })),
+        realm(json!({"issuer": "http://localhost:8080/realms/staff"})),
+        realm(json!({"issuer": "http://[::1]:8080"})),
+        client(json!({})),
+        client(json!({
+            "clientId": "monitoring.grafana", "clientName": "Grafana",
+            "redirectUris": ["https://grafana.example.com/login/generic_oauth", "http://127.0.0.1/cb", "com.example.app:/cb"],
+            "postLogoutRedirectUris": ["https://grafana.example.com/"],
+            "grantTypes": ["authorization_code", "refresh_token", "client_credentials"], "responseTypes": ["code"],
+            "scopes": ["openid", "profile"], "audiences": ["https://api.example.com", "urn:example:api"],
+            "tokenEndpointAuthMethod": "client_secret_basic",
+            "credentials": {"secret": {"name": "grafana-oidc", "source": "Generate", "rotation": {"every": "90d", "overlap": "24h"},
+                "keyStyle": "Env", "keys": {"client-secret": "GF_SECRET"},
+                "metadata": {"labels": {"app.kubernetes.io/part-of": "argocd"}, "annotations": {"a": "b"}},
+                "template": {"config.json": "{\"id\":\"{{ client_id }}\"}"}, "deletionPolicy": "Retain"}},
+            "access": {"groups": ["grafana-users"]}, "consent": "Ask",
+        })),
+        client(json!({"tokenEndpointAuthMethod": "none", "redirectUris": ["http://localhost:3000/cb"]})),
+        client(json!({"credentials": {"serviceAccounts": [{"name": "grafana"}, {"name": "default"}]}})),
+        jwk(json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "use": "sig", "kid": "1"})),
+        jwk(json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"})),
+        jwk(json!({"kty": "RSA", "n": "AA", "e": "AQAB"})),
+        client(json!({"credentials": {"jwksUri": "https://app.example.com/jwks"}})),
+        secret(json!({"source": "Reference", "name": "mine"})),
+        child("User", json!({})),
+        child(
+            "User",
+            json!({
+                "username": "ada@example.com", "subject": "7b0c", "enabled": false,
+                "profile": {"name": "Ada Lovelace", "birthdate": "0000-12-10", "locale": "en-GB", "website": "https://ada.example.com",
+                    "address": {"formatted": "12 St James's Square\nLondon"}},
+                "email": {"address": "ada@example.com", "verified": true},
+                "attributes": {"department": ["maths", "engines"]}, "passwordSecretRef": {"name": "ada-login"},
+            }),
+        ),
+        child("Group", json!({})),
+        child(
+            "Group",
+            json!({"displayName": "Platform", "members": {"users": ["ada"], "groups": ["core"],
+            "selector": {"matchLabels": {"team": "platform"}}}}),
+        ),
+        key(json!({})),
+        key(json!({"algorithm": "PS512", "use": "sig", "source": {"generate": {}},
+            "rotation": {"every": "30d", "prePublish": "1h", "retain": "Auto"}, "revokedKids": ["abc"], "deletionPolicy": "Delete"})),
+        key(json!({"source": {"secretRef": {"name": "tls"}}})),
+    ]
+}
+
+/// What a rule refuses: the message of the rule (or of the schema) and the object.
+fn bad() -> Vec<(&'static str, Value)> {
+    [realms(), redirects(), clients(), secrets(), people(), rings()].concat()
+}
+
+fn realms() -> Vec<(&'static str, Value)> {
+    const FROM: &str = "selector must be given with from: Selector, and only then";
+    const VALUES: &str = "In and NotIn take one or more values, Exists and DoesNotExist take none";
+    let users = |namespaces: Value| realm(json!({"allowed": {"users": {"namespaces": namespaces}}}));
+    let requirement = |fields: Value| users(json!({"from": "Selector", "selector": {"matchExpressions": [fields]}}));
+    let https =
+        "must be https://HOST[:PORT][/PATH] with the host in lower case; http is accepted for a loopback address only";
+    vec![
+        (
+            "must have no query and no fragment (RFC 8414 section 2)",
+            realm(json!({"issuer": "https://id.example.com/?a=b"})),
+        ),
+        (
+            "must have no query and no fragment (RFC 8414 section 2)",
+            realm(json!({"issuer": "https://id.example.com/#a"})),
+        ),
+        (https, realm(json!({"issuer": "http://id.example.com"}))),
+        (https, realm(json!({"issuer": "https://ID.example.com"}))),
+        (https, realm(json!({"issuer": "id.example.com"}))),
+        ("must not end with a slash", realm(json!({"issuer": "https://id.example.com/staff/"}))),
+        ("the name of a Realm must have at most 63 characters", named(realm(json!({})), "a".repeat(64))),
+        ("must be one line without control characters", realm(json!({"displayName": "two\nlines"}))),
+        ("subjectType pairwise needs pairwiseSaltSecretRef", realm(json!({"subjectType": "pairwise"}))),
+        ("must be one second or more", realm(json!({"tokens": {"idToken": "0s"}}))),
+        (
+            "must be a duration in whole numbers with the units d, h, m and s, such as 90s, 10m, 1h30m or 30d",
+            realm(json!({"tokens": {"idToken": "1.5h"}})),
+        ),
+        (
+            "must be a network in CIDR notation, such as 10.0.0.0/8 or fd00::/8",
+            realm(json!({"outbound": {"allowedNetworks": ["10.0.0.1"]}})),
+        ),
+        (
+            "must be one scope: visible ASCII without spaces, quotation marks, brackets and backslashes (RFC 6749 section 3.3)",
+            realm(json!({"scopes": [{"name": "two scopes"}]})),
+        ),
+        (
+            "openid, profile, email, address, phone, offline_access and groups are there already",
+            realm(json!({"scopes": [{"name": "email"}]})),
+        ),
+        (
+            "this claim belongs to the protocol and can't be computed",
+            realm(json!({"claims": [{"name": "sub", "expression": "'root'"}]})),
+        ),
+        (
+            "must be a host name in lower case without scheme and port, or *. and a host name",
+            realm(
+                json!({"allowed": {"oidcClients": {"namespaces": {"from": "Same"}, "grantTypes": [], "responseTypes": [],
+                "clientIds": "Any", "redirectHosts": ["https://a.example"]}}}),
+            ),
+        ),
+        (FROM, users(json!({"from": "Selector"}))),
+        (FROM, users(json!({"from": "All", "selector": {}}))),
+        (VALUES, requirement(json!({"key": "a", "operator": "In"}))),
+        (VALUES, requirement(json!({"key": "a", "operator": "Exists", "values": ["b"]}))),
+        ("Unsupported value", realm(json!({"pkce": "Optional"}))),
+        ("spec.login.lockout.maxFailures", realm(json!({"login": {"lockout": {"maxFailures": 0}}}))),
+    ]
+}
+
+fn redirects() -> Vec<(&'static str, Value)> {
+    let redirect = |uri: &str| client(json!({"redirectUris": [uri]}));
+    let scheme = "must be https, or http on a loopback address (localhost, 127.0.0.1, [::1]), or a private-use scheme with a dot in it such as com.example.app:/callback (RFC 8252 section 7.1)";
+    vec![
+        ("must have no fragment (RFC 6749 section 3.1.2)", redirect("https://a.example/#f")),
+        (
+            "must be written out in full: redirect URIs are compared exactly and know no wildcards",
+            redirect("https://*.a.example/"),
+        ),
+        (scheme, redirect("http://a.example/cb")),
+        (scheme, redirect("javascript:alert(1)")),
+        (scheme, redirect("https://user@a.example/")),
+        (scheme, redirect("/cb")),
+        (
+            "must be https, or http on a loopback address",
+            client(json!({"credentials": {"jwksUri": "http://a.example/jwks"}})),
+        ),
+        (
+            "must be an absolute URI without a fragment (RFC 8707 section 2)",
+            client(json!({"audiences": ["https://a.example/#f"]})),
+        ),
+        ("Duplicate value", client(json!({"redirectUris": ["https://a.example/cb", "https://a.example/cb"]}))),
+        ("Too long", redirect(&format!("https://a.example/{}", "a".repeat(2048)))),
+    ]
+}
+
+fn clients() -> Vec<(&'static str, Value)> {
+    let public = |mut fields: Value| {
+        fields["tokenEndpointAuthMethod"] = "none".into();
+        client(fields)
+    };
+    let web = ["https://a.example/cb"];
+    let no_credentials = "a public client (tokenEndpointAuthMethod none) has no credentials: leave out serviceAccounts, jwks, jwksUri and a referenced secret";
+    vec![
+        (
+            "must begin with a letter or a digit and hold only letters, digits and . _ ~ : / @ + -",
+            client(json!({"clientId": "a b"})),
+        ),
+        (
+            "the grant type authorization_code needs at least one of redirectUris",
+            client(json!({"grantTypes": ["authorization_code"]})),
+        ),
+        (
+            "the grant type refresh_token needs authorization_code beside it",
+            client(json!({"grantTypes": ["refresh_token"]})),
+        ),
+        ("the response type code needs the grant type authorization_code", client(json!({"responseTypes": ["code"]}))),
+        (
+            "the response type code needs the grant type authorization_code",
+            client(json!({"responseTypes": ["code"], "grantTypes": ["client_credentials"], "redirectUris": web})),
+        ),
+        (
+            "a public client (tokenEndpointAuthMethod none) can't use the grant type client_credentials",
+            public(json!({"grantTypes": ["client_credentials"]})),
+        ),
+        (
+            "a public client (tokenEndpointAuthMethod none) can't use the grant type client_credentials",
+            public(json!({})),
+        ),
+        (no_credentials, public(json!({"redirectUris": web, "credentials": {"serviceAccounts": [{"name": "a"}]}}))),
+        (
+            no_credentials,
+            public(json!({"redirectUris": web, "credentials": {"secret": {"source": "Reference", "name": "a"}}})),
+        ),
+        (
+            "tokenEndpointAuthMethod private_key_jwt needs credentials.jwks, credentials.jwksUri or credentials.serviceAccounts",
+            client(json!({"tokenEndpointAuthMethod": "private_key_jwt"})),
+        ),
+        (
+            "tokenEndpointAuthMethod says client secret, but credentials holds only keys: give credentials.secret too, or leave the method out",
+            client(
+                json!({"tokenEndpointAuthMethod": "client_secret_post", "credentials": {"serviceAccounts": [{"name": "a"}]}}),
+            ),
+        ),
+        (
+            "jwks and jwksUri exclude one another (RFC 7591 section 2)",
+            client(
+                json!({"credentials": {"jwksUri": "https://a.example/jwks", "jwks": {"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}}}),
+            ),
+        ),
+        (
+            "an RSA key has n and e, an EC key has crv, x and y, an OKP key has crv and x",
+            jwk(json!({"kty": "RSA", "n": "AA"})),
+        ),
+        (
+            "an RSA key has n and e, an EC key has crv, x and y, an OKP key has crv and x",
+            jwk(json!({"kty": "EC", "crv": "P-256", "x": "AA"})),
+        ),
+        ("use must be sig", jwk(json!({"kty": "RSA", "n": "AA", "e": "AQAB", "use": "enc"}))),
+        (
+            "the name of an OidcClient must have at most 240 characters, because its Secret is named after it",
+            named(client(json!({})), "a".repeat(241)),
+        ),
+        ("spec.realmRef", object("OidcClient", json!({}))),
+    ]
+}
+
+fn secrets() -> Vec<(&'static str, Value)> {
+    let ours = "keys that begin with realmkeeper.dev/ are the operator's";
+    vec![
+        ("source Reference needs the name of the Secret", secret(json!({"source": "Reference"}))),
+        (
+            "rotation, metadata, template and deletionPolicy are for generated Secrets: a referenced one is never written",
+            secret(json!({"source": "Reference", "name": "a", "rotation": {"every": "1d"}})),
+        ),
+        (
+            "the entries are client-id, client-secret, client-secret-previous, issuer, token-endpoint, type and provider",
+            secret(json!({"keys": {"password": "PASSWORD"}})),
+        ),
+        (ours, secret(json!({"metadata": {"labels": {"realmkeeper.dev/readable": "false"}}}))),
+        (ours, secret(json!({"metadata": {"annotations": {"realmkeeper.dev/x": "y"}}}))),
+        (
+            "the label app.kubernetes.io/managed-by is the operator's",
+            secret(json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "helm"}}})),
+        ),
+    ]
+}
+
+fn people() -> Vec<(&'static str, Value)> {
+    let profile = |fields: Value| child("User", json!({"profile": fields}));
+    vec![
+        ("must hold no spaces and no control characters", child("User", json!({"username": "ada lovelace"}))),
+        ("must be an e-mail address", child("User", json!({"email": {"address": "ada"}}))),
+        ("must be YYYY, or YYYY-MM-DD with 0000 for a year left out", profile(json!({"birthdate": "10/12/1815"}))),
+        ("must be an absolute http or https URL", profile(json!({"website": "javascript:alert(1)"}))),
+        ("must be one line without control characters", profile(json!({"name": "a\u{7}b"}))),
+    ]
+}
+
+fn rings() -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "rotation is for generated keys: a referenced Secret is rotated by whoever writes it",
+            key(json!({"source": {"secretRef": {"name": "a"}}, "rotation": {"every": "30d"}})),
+        ),
+        ("exactly one of generate and secretRef must be given", key(json!({"source": {}}))),
+        (
+            "exactly one of generate and secretRef must be given",
+            key(json!({"source": {"generate": {}, "secretRef": {"name": "a"}}})),
+        ),
+        (
+            "must be Auto or a duration of one second or more, such as 2h or 30d",
+            key(json!({"rotation": {"every": "30d", "retain": "Never"}})),
+        ),
+        (
+            "the name of a SigningKey must have at most 240 characters, because its Secrets are named after it",
+            named(key(json!({})), "a".repeat(241)),
+        ),
+        ("Unsupported value", key(json!({"algorithm": "HS256"}))),
+    ]
+}
+
+/// What may not become what: message, before, after.
+fn changes() -> Vec<(&'static str, Value, Value)> {
+    let other = |kind: &str| object(kind, json!({"realmRef": {"name": "other"}, "algorithm": "ES256"}));
+    let realm_ref = |kind: &str, from: Value| ("realmRef can't be changed: ", from, other(kind));
+    let issuer =
+        "issuer can't be changed once it is set, because tokens and relying parties name it: make another Realm";
+    let client_id =
+        "clientId can't be changed, because relying parties are configured with it: make another OidcClient";
+    let subject = "subject can't be changed, because relying parties know the person by it";
+    vec![
+        (issuer, realm(json!({"issuer": "https://a.example"})), realm(json!({"issuer": "https://b.example"}))),
+        (issuer, realm(json!({"issuer": "https://a.example"})), realm(json!({}))),
+        (client_id, client(json!({"clientId": "a"})), client(json!({"clientId": "b"}))),
+        (client_id, client(json!({"clientId": "a"})), client(json!({}))),
+        (client_id, client(json!({})), client(json!({"clientId": "b"}))),
+        (subject, child("User", json!({"subject": "a"})), child("User", json!({"subject": "b"}))),
+        (subject, child("User", json!({})), child("User", json!({"subject": "b"}))),
+        (
+            "algorithm can't be changed: make a SigningKey of the other algorithm beside this one",
+            key(json!({})),
+            key(json!({"algorithm": "RS256"})),
+        ),
+        ("use can't be changed", key(json!({"use": "sig"})), key(json!({"use": "enc"}))),
+        realm_ref("OidcClient", client(json!({}))),
+        realm_ref("User", child("User", json!({}))),
+        realm_ref("Group", child("Group", json!({}))),
+        realm_ref("SigningKey", key(json!({}))),
+    ]
+}
+
+#[tokio::test]
+async fn what_is_meant_to_be_written_is_accepted() {
+    let namespace = Namespace::create(shared_plane(), "schema-good", json!({})).await;
+    for object in good() {
+        namespace.accepts(&object).await;
+    }
+}
+
+#[tokio::test]
+async fn each_rule_refuses_with_its_sentence() {
+    let namespace = Namespace::create(shared_plane(), "schema-bad", json!({})).await;
+    for (message, object) in bad() {
+        namespace.rejects(&object, message).await;
+    }
+    for (message, before, after) in changes() {
+        namespace.rejects_change(&before, &after, message).await;
+    }
+}
+
+/// An issuer may be set later: a Realm that lived under the default one says so by hand.
+#[tokio::test]
+async fn an_issuer_may_be_set_where_there_was_none() {
+    let namespace = Namespace::create(shared_plane(), "schema-issuer", json!({})).await;
+    namespace.apply("{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: a}, spec: {}}");
+    namespace.apply(
+        "{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: a}, spec: {issuer: https://id.example}}",
+    );
+}
+
+/// A rule without a case here is a rule that nobody has seen refuse anything.
+#[test]
+fn every_rule_of_the_crds_has_a_case() {
+    let refusals = bad().into_iter().map(|(message, _)| message);
+    let covered: Vec<_> = refusals.chain(changes().into_iter().map(|(message, ..)| message)).collect();
+    let mut missing = BTreeSet::new();
+    for crd in api::crds() {
+        messages(&serde_json::to_value(&crd).unwrap(), &mut |message| {
+            if !covered.iter().any(|covered| message.contains(covered)) {
+                missing.insert(message.to_owned());
+            }
+        });
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+fn messages(node: &Value, visit: &mut impl FnMut(&str)) {
+    for rule in node["x-kubernetes-validations"].as_array().into_iter().flatten() {
+        visit(rule["message"].as_str().unwrap());
+    }
+    match node {
+        Value::Object(fields) => fields.values().for_each(|child| messages(child, visit)),
+        Value::Array(items) => items.iter().for_each(|child| messages(child, visit)),
+        _ => {}
+    }
+}
