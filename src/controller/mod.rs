@@ -6,6 +6,8 @@
 
 /// Does what a plan says: the only place that writes.
 pub mod apply;
+/// Keeps the trust in the cluster's own ServiceAccount tokens fresh.
+pub mod cluster_trust;
 /// What must be written, as a value.
 pub mod plan;
 /// Feeds of the same events: the API server and a directory.

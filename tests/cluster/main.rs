@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+#[allow(dead_code, unused_imports, reason = "more tests are on their way")]
 #[path = "../support/control_plane/mod.rs"]
 mod control_plane;
 mod harness;

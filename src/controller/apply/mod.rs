@@ -1,5 +1,12 @@
 //! Does what a plan says. This is the only room that writes.
 
+/// A directory.
+pub mod directory;
+/// The API server.
+pub mod kubernetes;
+/// Who of the replicas writes.
+pub mod lease;
+
 use async_trait::async_trait;
 
 use super::{

@@ -1,6 +1,8 @@
 //! What the sources say, in words that do not depend on which source it is. An event carries whole objects; the order between
 //! objects never matters, the order of the events of one object does.
 
+/// The API server.
+pub mod kubernetes;
 /// YAML with the line of every field.
 pub mod yaml;
 

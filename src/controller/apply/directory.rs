@@ -1,0 +1,301 @@
+//! Plans against a directory: what would go to the API server goes to files below `DIR/.realmkeeper`, each written whole or not
+//! at all. Events go to the log.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use serde::Serialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{Applier, ApplyOutcome, ForeignSecret, WriteFailure};
+use crate::{
+    api::{MANAGED_BY_LABEL, MANAGED_BY_VALUE},
+    controller::{
+        plan::{EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch},
+        source::{Event, Kind, Object, ObjectKey},
+    },
+};
+
+/// The folder below the directory of manifests that is ours; nobody else reads or writes it.
+pub const STATE_FOLDER: &str = ".realmkeeper";
+
+/// Writes below one directory.
+#[derive(Debug, Clone)]
+pub struct DirectoryApplier {
+    root: PathBuf,
+}
+
+/// What a file is that is kept below [`STATE_FOLDER`].
+#[derive(Debug, Clone, Copy)]
+enum Sort {
+    Secrets,
+    Status,
+    Resources,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("\"{0}\" is no name that a file may have")]
+    Name(String),
+    #[error("it could not be written as YAML")]
+    Yaml,
+}
+
+/// What became of a `create`.
+enum Created {
+    New,
+    Ours,
+    Foreign,
+}
+
+impl DirectoryApplier {
+    /// Writes below `directory/.realmkeeper`, which is made when something is written.
+    pub fn new(directory: &Path) -> Self {
+        Self { root: directory.join(STATE_FOLDER) }
+    }
+
+    /// `secrets/NAMESPACE/NAME.yaml`, `status/KIND/NAMESPACE/NAME.yaml`, `resources/KIND/NAMESPACE/NAME.yaml`. Names come from
+    /// manifests, so each must be one plain component of a path.
+    fn path(&self, sort: Sort, key: &ObjectKey) -> Result<PathBuf, WriteError> {
+        let folder = match sort {
+            Sort::Secrets => self.root.join("secrets"),
+            Sort::Status => self.root.join("status").join(key.kind.as_str()),
+            Sort::Resources => self.root.join("resources").join(key.kind.as_str()),
+        };
+        let (namespace, name) = (&key.name.namespace, &key.name.name);
+        for part in [namespace, name] {
+            let plain = !part.is_empty()
+                && !part.starts_with('.')
+                && part.len() <= 253
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+            if !plain {
+                return Err(WriteError::Name(part.to_string()));
+            }
+        }
+        Ok(folder.join(&**namespace).join(format!("{name}.yaml")))
+    }
+
+    fn write_secret(&self, write: &SecretWrite, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
+        let path = self.path(Sort::Secrets, &write.key())?;
+        let manifest = write.manifest();
+        let created = match write.mode {
+            SecretMode::Create => create(&path, &manifest, is_our_secret)?,
+            SecretMode::Apply { .. } => replace(&path, &manifest).map(|()| Created::New)?,
+        };
+        match created {
+            Created::New => outcome.observed.push(Event::Applied(Object::from(manifest))),
+            Created::Ours => {}
+            Created::Foreign => {
+                outcome.foreign.push(ForeignSecret { name: write.name.clone(), subject: write.subject.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_secret(&self, deletion: &SecretDeletion, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
+        let path = self.path(Sort::Secrets, &deletion.key())?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(WriteError::Io { path, source: error });
+            }
+            _ => outcome.observed.push(Event::Deleted(deletion.key())),
+        }
+        Ok(())
+    }
+
+    fn create_resource(&self, resource: &ResourceCreate, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
+        let object = &*resource.object;
+        let path = self.path(Sort::Resources, &ObjectKey::of(Kind::SigningKey, &object.metadata))?;
+        if let Created::New = create(&path, object, |_| true)? {
+            outcome.observed.push(Event::Applied(Object::from(object.clone())));
+        }
+        Ok(())
+    }
+
+    fn write_status(&self, patch: &StatusPatch) -> Result<(), WriteError> {
+        let StatusPatch { key, status, .. } = patch;
+        let path = self.path(Sort::Status, key)?;
+        let document = json!({
+            "apiVersion": key.kind.api_version(),
+            "kind": key.kind.as_str(),
+            "metadata": {"name": &*key.name.name, "namespace": &*key.name.namespace},
+            "status": status,
+        });
+        replace(&path, &document)
+    }
+
+    fn apply_all(&self, plan: &Plan) -> ApplyOutcome {
+        let mut outcome = ApplyOutcome::default();
+        for write in &plan.secrets {
+            let result = self.write_secret(write, &mut outcome);
+            note(result, &write.subject, Some(&write.key()), &mut outcome);
+        }
+        for deletion in &plan.deletions {
+            let result = self.delete_secret(deletion, &mut outcome);
+            note(result, &deletion.subject, Some(&deletion.key()), &mut outcome);
+        }
+        for resource in &plan.resources {
+            let result = self.create_resource(resource, &mut outcome);
+            note(result, &resource.subject, None, &mut outcome);
+        }
+        for patch in &plan.statuses {
+            note(self.write_status(patch), &patch.key, None, &mut outcome);
+        }
+        plan.events.iter().for_each(log);
+        outcome
+    }
+}
+
+#[async_trait]
+impl Applier for DirectoryApplier {
+    async fn apply(&self, plan: Plan) -> ApplyOutcome {
+        let this = self.clone();
+        // It fails only where the runtime is on its way down; then nothing more is written anyway.
+        tokio::task::spawn_blocking(move || this.apply_all(&plan)).await.unwrap_or_default()
+    }
+}
+
+fn note(result: Result<(), WriteError>, subject: &ObjectKey, secret: Option<&ObjectKey>, outcome: &mut ApplyOutcome) {
+    if let Err(error) = result {
+        outcome.failed.push(WriteFailure {
+            subject: subject.clone(),
+            secret: secret.map(|key| key.name.clone()),
+            message: error.to_string(),
+        });
+    }
+}
+
+fn log(record: &EventRecord) {
+    let EventRecord { regarding, type_, reason, note, .. } = record;
+    match type_ {
+        EventType::Normal => tracing::info!(object = %regarding, reason, "{note}"),
+        EventType::Warning => tracing::warn!(object = %regarding, reason, "{note}"),
+    }
+}
+
+/// Writes a file that is not there yet; of one that is there `is_ours` says whose it is.
+fn create<T: Serialize>(path: &Path, content: &T, is_ours: impl Fn(&str) -> bool) -> Result<Created, WriteError> {
+    match fs::read(path).map(Zeroizing::new) {
+        Ok(found) if is_ours(std::str::from_utf8(&found).unwrap_or_default()) => Ok(Created::Ours),
+        Ok(_) => Ok(Created::Foreign),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => replace(path, content).map(|()| Created::New),
+        Err(source) => Err(WriteError::Io { path: path.to_owned(), source }),
+    }
+}
+
+fn is_our_secret(found: &str) -> bool {
+    let secret: Result<Secret, _> = serde_saphyr::from_str(found);
+    secret.is_ok_and(|secret| secret.labels().get(MANAGED_BY_LABEL).is_some_and(|value| value == MANAGED_BY_VALUE))
+}
+
+/// Writes a file whole: under another name first, onto the disk, then to its place. Only the owner may read it.
+fn replace<T: Serialize>(path: &Path, content: &T) -> Result<(), WriteError> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let text = Zeroizing::new(serde_saphyr::to_string(content).map_err(|_| WriteError::Yaml)?);
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| WriteError::Io { path, source }
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let draft = folder.join(format!(".{}-{number}.new", std::process::id()));
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&draft);
+        at(path)(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, os::unix::fs::PermissionsExt};
+
+    use super::*;
+    use crate::realm::ObjectName;
+
+    fn write(mode: SecretMode, value: &str) -> SecretWrite {
+        SecretWrite {
+            name: ObjectName::new("monitoring", "grafana-oidc"),
+            subject: ObjectKey::new(Kind::OidcClient, "monitoring", "grafana"),
+            mode,
+            type_: "servicebinding.io/oauth2",
+            immutable: false,
+            labels: BTreeMap::from([(MANAGED_BY_LABEL.into(), MANAGED_BY_VALUE.into())]),
+            annotations: BTreeMap::new(),
+            data: BTreeMap::from([("client-secret".into(), crate::secret::Secret::new(value))]),
+            owner: None,
+        }
+    }
+
+    async fn apply(applier: &DirectoryApplier, write: SecretWrite) -> ApplyOutcome {
+        applier.apply(Plan { secrets: vec![write], ..Plan::default() }).await
+    }
+
+    fn read(folder: &Path) -> String {
+        let text = fs::read_to_string(folder.join(".realmkeeper/secrets/monitoring/grafana-oidc.yaml")).unwrap();
+        let secret: Secret = serde_saphyr::from_str(&text).unwrap();
+        String::from_utf8(secret.data.unwrap()["client-secret"].0.clone()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_created_once_and_only_its_owner_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let applier = DirectoryApplier::new(folder.path());
+        let outcome = apply(&applier, write(SecretMode::Create, "first")).await;
+        assert!(matches!(outcome.observed.as_slice(), [Event::Applied(Object::Secret(_))]), "{outcome:?}");
+        let outcome = apply(&applier, write(SecretMode::Create, "second")).await;
+        assert!(outcome.observed.is_empty() && outcome.foreign.is_empty() && outcome.failed.is_empty(), "{outcome:?}");
+        assert_eq!(read(folder.path()), "first");
+        let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(".realmkeeper/secrets/monitoring/grafana-oidc.yaml"), 0o600);
+        assert_eq!(mode(".realmkeeper/secrets/monitoring"), 0o700);
+        apply(&applier, write(SecretMode::Apply { uid: None }, "third")).await;
+        assert_eq!(read(folder.path()), "third");
+        assert_eq!(fs::read_dir(folder.path().join(".realmkeeper/secrets/monitoring")).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_foreign_secret_is_reported_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".realmkeeper/secrets/monitoring/grafana-oidc.yaml");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let foreign = "{apiVersion: v1, kind: Secret, metadata: {name: grafana-oidc}}";
+        fs::write(&path, foreign).unwrap();
+        let outcome = apply(&DirectoryApplier::new(folder.path()), write(SecretMode::Create, "x")).await;
+        assert_eq!(outcome.foreign[0].subject.to_string(), "OidcClient/monitoring/grafana");
+        assert_eq!(fs::read_to_string(&path).unwrap(), foreign);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_out_of_the_folder_is_refused_and_the_rest_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        for (namespace, name) in [("..", "x"), ("a/b", "x"), ("a", "../../x"), ("a", ""), ("a", ".x"), ("a", "x\0")] {
+            let bad = ObjectKey::new(Kind::User, namespace, name);
+            let good = ObjectKey::new(Kind::User, "identity", "ada");
+            let status = |key: &ObjectKey| StatusPatch { key: key.clone(), uid: None, status: json!({"subject": "s"}) };
+            let plan = Plan { statuses: vec![status(&bad), status(&good)], ..Plan::default() };
+            let outcome = DirectoryApplier::new(folder.path()).apply(plan).await;
+            assert_eq!(outcome.failed.iter().map(|failure| &failure.subject).collect::<Vec<_>>(), [&bad]);
+        }
+        let text = fs::read_to_string(folder.path().join(".realmkeeper/status/User/identity/ada.yaml")).unwrap();
+        assert!(text.contains("subject: s"), "{text}");
+    }
+}
