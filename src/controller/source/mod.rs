@@ -1,8 +1,12 @@
 //! What the sources say, in words that do not depend on which source it is. An event carries whole objects; the order between
 //! objects never matters, the order of the events of one object does.
 
+/// A directory of manifests.
+pub mod directory;
 /// The API server.
 pub mod kubernetes;
+/// The manifests in a text, and what is wrong with it.
+pub mod manifest;
 /// YAML with the line of every field.
 pub mod yaml;
 
