@@ -219,3 +219,6 @@ impl fmt::Debug for Provider {
         f.debug_struct("Provider").field("store", &self.store).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,3 +73,6 @@ impl Documents {
             && self.stale_at.is_none_or(|at| now < at)
     }
 }
+
+#[cfg(test)]
+mod tests;
