@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 use url::Url;
 
 /// The options of `realmkeeper operator`.
@@ -59,6 +60,11 @@ pub struct ServerOptions {
     /// Where /healthz, /readyz and /metrics are served, without TLS
     #[arg(long, env = "REALMKEEPER_MANAGEMENT_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     pub management_listen: SocketAddr,
+    /// The networks of the proxies before the provider, as CIDR: whom they name in X-Forwarded-For is taken for the client
+    ///
+    /// Repeated failures to sign in lock out by address: behind a proxy that is not named here, everybody has the same one.
+    #[arg(long, env = "REALMKEEPER_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
     /// Where sessions, codes and refresh tokens are kept: memory, sqlite:PATH or postgres://… [default: memory in a cluster,
     /// sqlite:DIR/.realmkeeper/store.sqlite for a directory]
     ///

@@ -67,6 +67,6 @@ fn is_named(text: &str, realm: &Realm) -> bool {
 /// The other side of the connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
-    /// Its address, as the socket has it.
+    /// Its address, as the socket has it, or a proxy that is trusted.
     pub address: IpAddr,
 }

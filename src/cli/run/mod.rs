@@ -13,6 +13,7 @@ use axum::{
     body::Body,
     http::{Request, Response},
 };
+use ipnet::IpNet;
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +50,7 @@ pub(super) struct House {
     pub(super) clock: Clock,
     store: Arc<dyn Store>,
     tls: Option<Arc<Tls>>,
+    proxies: Vec<IpNet>,
     provider: TcpListener,
     management: TcpListener,
 }
@@ -93,7 +95,8 @@ impl House {
         let clock = clock::system();
         metrics.register(Box::new(gauges::Gauges::new(registry.clone(), clock.clone())));
         let store = location(store)?.open()?;
-        Ok(Self { registry, metrics, cluster: Arc::default(), clock, store, tls, provider, management })
+        let (cluster, proxies) = (Arc::default(), options.trusted_proxies.clone());
+        Ok(Self { registry, metrics, cluster, clock, store, tls, proxies, provider, management })
     }
 
     /// Serves until SIGTERM or SIGINT, or until the controller fails; then stops in order: it is not ready, lingers, lets requests
@@ -116,7 +119,7 @@ impl House {
         let mut controller = tokio::spawn(controller(working.clone()));
         let ready = ReadyWhen::new(self.registry.clone(), self.clock.clone(), draining.clone());
         let management = Management::new(self.metrics.clone(), move || ready.look());
-        let management = Server::new(management, Limits::default(), None);
+        let management = Server::new(management, Limits::default(), None, Vec::new());
         tasks.spawn(management.run(self.management, working.clone()));
         if let Some(tls) = &self.tls {
             tasks.spawn(tls.clone().follow(working.clone()));
@@ -125,7 +128,7 @@ impl House {
         tasks.spawn(run_sweeper(store, move || clock(), SWEEP_EVERY, SWEEP_LIMIT, working.clone()));
         tasks.spawn(manner.announce.run(self.registry.clone(), self.clock.clone(), working.clone()));
         let provider = Provider::new(self.registry, self.store, self.cluster, self.metrics, self.clock);
-        let server = Server::new(Arc::new(provider), Limits::default(), self.tls);
+        let server = Server::new(Arc::new(provider), Limits::default(), self.tls, self.proxies);
         let mut server = tokio::spawn(server.run(self.provider, listening.clone()));
 
         let early = tokio::select! {

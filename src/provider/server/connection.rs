@@ -24,6 +24,7 @@ use super::{
     Handler, Shared,
     activity::{Activity, Watch, Watched},
     body::TimedBody,
+    forwarded,
 };
 use crate::provider::{ErrorCode, OAuthError, Peer};
 
@@ -96,6 +97,7 @@ async fn answer<H: Handler>(
         true => Body::empty(),
         false => Body::new(TimedBody::new(body, shared.limits.body)),
     });
+    let peer = Peer { address: forwarded::client(peer.address, &shared.proxies, request.headers()) };
     Ok(shared.handler.handle(peer, request).await)
 }
 

@@ -3,6 +3,7 @@
 mod activity;
 mod body;
 mod connection;
+mod forwarded;
 mod limits;
 mod tls;
 
@@ -22,6 +23,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto,
 };
+use ipnet::IpNet;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -53,6 +55,7 @@ struct Shared<H> {
     handler: H,
     limits: Limits,
     tls: Option<Arc<Tls>>,
+    proxies: Vec<IpNet>,
     http: auto::Builder<TokioExecutor>,
     in_flight: AtomicUsize,
     /// No further requests on a connection, please.
@@ -62,8 +65,9 @@ struct Shared<H> {
 }
 
 impl<H: Handler> Server<H> {
-    /// A server that does not listen yet; without `tls` it speaks plain HTTP.
-    pub fn new(handler: H, limits: Limits, tls: Option<Arc<Tls>>) -> Self {
+    /// A server that does not listen yet; without `tls` it speaks plain HTTP. Of `proxies` it believes whom they name as the client in
+    /// `X-Forwarded-For`.
+    pub fn new(handler: H, limits: Limits, tls: Option<Arc<Tls>>, proxies: Vec<IpNet>) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         // The time for a head is kept in `activity`: hyper's own costs a timer a request.
         http.http1().header_read_timeout(None).max_buf_size(limits.head_length);
@@ -74,7 +78,7 @@ impl<H: Handler> Server<H> {
             .keep_alive_interval(Some(limits.idle))
             .keep_alive_timeout(limits.head);
         let (draining, kill) = (CancellationToken::new(), CancellationToken::new());
-        Self(Arc::new(Shared { handler, limits, tls, http, in_flight: AtomicUsize::new(0), draining, kill }))
+        Self(Arc::new(Shared { handler, limits, tls, proxies, http, in_flight: AtomicUsize::new(0), draining, kill }))
     }
 
     /// Accepts connections until `stop`; then lets requests under way end, for [`Limits::drain`] at the most.

@@ -62,7 +62,7 @@ struct Running {
 async fn start(limits: Limits, tls: Option<Arc<Tls>>) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, echo, stop) = (listener.local_addr().unwrap(), Echo::default(), CancellationToken::new());
-    let done = tokio::spawn(Server::new(echo.clone(), limits, tls).run(listener, stop.clone()));
+    let done = tokio::spawn(Server::new(echo.clone(), limits, tls, Vec::new()).run(listener, stop.clone()));
     Running { address, echo, stop, done }
 }
 
