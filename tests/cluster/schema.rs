@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use realmkeeper::api;
+use realmkeeper::{api, controller::validation};
 use serde_json::{Value, json};
 
 use crate::{control_plane::Namespace, harness::shared_plane};
@@ -120,7 +120,7 @@ fn good() -> Vec<Value> {
 
 /// What a rule refuses: the message of the rule (or of the schema) and the object.
 fn bad() -> Vec<(&'static str, Value)> {
-    [realms(), redirects(), clients(), secrets(), people(), rings()].concat()
+    [realms(), names(), redirects(), clients(), secrets(), people(), rings()].concat()
 }
 
 fn realms() -> Vec<(&'static str, Value)> {
@@ -180,6 +180,35 @@ fn realms() -> Vec<(&'static str, Value)> {
         (VALUES, requirement(json!({"key": "a", "operator": "Exists", "values": ["b"]}))),
         ("Unsupported value", realm(json!({"pkce": "Optional"}))),
         ("spec.login.lockout.maxFailures", realm(json!({"login": {"lockout": {"maxFailures": 0}}}))),
+    ]
+}
+
+fn names() -> Vec<(&'static str, Value)> {
+    let selector = |labels: Value, key: &str| {
+        let expression = json!({"key": key, "operator": "Exists"});
+        child("Group", json!({"members": {"selector": {"matchLabels": labels, "matchExpressions": [expression]}}}))
+    };
+    vec![
+        (
+            "must be a name as Kubernetes has it: lower-case letters, digits, - and ., with a letter or a digit at both ends",
+            object("User", json!({"realmRef": {"name": "Staff"}})),
+        ),
+        (
+            "must be the name of a namespace: lower-case letters, digits and -, with a letter or a digit at both ends",
+            object("User", json!({"realmRef": {"name": "staff", "namespace": "a.b"}})),
+        ),
+        (
+            "must be the value of a label: letters, digits and - _ ., with a letter or a digit at both ends",
+            selector(json!({"team": "a team"}), "team"),
+        ),
+        ("must be the key of a label: [PREFIX/]NAME", selector(json!({}), "a team")),
+        ("must be visible ASCII without spaces", child("User", json!({"subject": "ada lovelace"}))),
+        ("must be a language tag, such as fr-CA (BCP 47)", child("User", json!({"profile": {"locale": "english!"}}))),
+        (
+            "must be the name of an entry of a Secret: letters, digits and - _ .",
+            secret(json!({"keys": {"client-id": "A B"}})),
+        ),
+        ("must be base64url without padding", jwk(json!({"kty": "RSA", "n": "AA==", "e": "AQAB"}))),
     ]
 }
 
@@ -381,6 +410,40 @@ async fn each_rule_refuses_with_its_sentence() {
     }
     for (message, before, after) in changes() {
         namespace.rejects_change(&before, &after, message).await;
+    }
+}
+
+/// What runs in process, for a directory and for `realmkeeper check`, says what the API server says.
+#[test]
+fn in_process_the_same_is_accepted_and_refused() {
+    let said = |object: &Value, old: Option<&Value>| -> Vec<String> {
+        let kind = object["kind"].as_str().unwrap().parse().unwrap();
+        let whole = |object: &Value| {
+            let mut object = object.clone();
+            object.as_object_mut().unwrap().entry("metadata").or_insert(json!({"name": "a"}));
+            validation::prune(kind, &mut object);
+            object
+        };
+        let problems = validation::validate(kind, &whole(object), old.map(whole).as_ref());
+        problems.into_iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect()
+    };
+    for object in good() {
+        assert_eq!(said(&object, None), Vec::<String>::new(), "{object:#}");
+    }
+    for (message, object) in bad() {
+        let said = said(&object, None);
+        // The API server's own words are shorter.
+        let message = match message {
+            "Unsupported value" => "must be one of",
+            "Duplicate value" => "is the same as",
+            "Too long" => "must have at most",
+            message => message,
+        };
+        assert!(said.iter().any(|said| said.contains(message)), "{message}: {said:?} {object:#}");
+    }
+    for (message, before, after) in changes() {
+        let said = said(&after, Some(&before));
+        assert!(said.iter().any(|said| said.contains(message)), "{message}: {said:?}");
     }
 }
 
