@@ -12,4 +12,5 @@
 #[path = "../support/control_plane/mod.rs"]
 mod control_plane;
 mod harness;
+mod installation;
 mod schema;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use realmkeeper::{api, controller::validation};
 use serde_json::{Value, json};
 
-use crate::{control_plane::Namespace, harness::shared_plane};
+use crate::{control_plane::Namespace, harness::shared_cluster};
 
 fn object(kind: &str, spec: Value) -> Value {
     json!({"kind": kind, "spec": spec})
@@ -178,6 +178,12 @@ fn realms() -> Vec<(&'static str, Value)> {
         (FROM, users(json!({"from": "All", "selector": {}}))),
         (VALUES, requirement(json!({"key": "a", "operator": "In"}))),
         (VALUES, requirement(json!({"key": "a", "operator": "Exists", "values": ["b"]}))),
+        ("must be the key of a label: [PREFIX/]NAME", requirement(json!({"key": "-a", "operator": "Exists"}))),
+        (
+            "must be the value of a label: letters, digits and - _ ., with a letter or a digit at both ends",
+            users(json!({"from": "Selector", "selector": {"matchLabels": {"a": "-"}}})),
+        ),
+        ("must be visible ASCII without spaces", realm(json!({"claims": [{"name": "a b", "expression": "1"}]}))),
         ("Unsupported value", realm(json!({"pkce": "Optional"}))),
         ("spec.login.lockout.maxFailures", realm(json!({"login": {"lockout": {"maxFailures": 0}}}))),
     ]
@@ -300,6 +306,15 @@ fn clients() -> Vec<(&'static str, Value)> {
             "an RSA key has n and e, an EC key has crv, x and y, an OKP key has crv and x",
             jwk(json!({"kty": "EC", "crv": "P-256", "x": "AA"})),
         ),
+        ("must be base64url without padding", jwk(json!({"kty": "RSA", "n": "a+b=", "e": "AQAB"}))),
+        (
+            "must be a name as Kubernetes has it: lower-case letters, digits, - and ., with a letter or a digit at both ends",
+            object("OidcClient", json!({"realmRef": {"name": "Staff"}})),
+        ),
+        (
+            "must be the name of a namespace: lower-case letters, digits and -, with a letter or a digit at both ends",
+            object("OidcClient", json!({"realmRef": {"name": "staff", "namespace": "a.b"}})),
+        ),
         ("use must be sig", jwk(json!({"kty": "RSA", "n": "AA", "e": "AQAB", "use": "enc"}))),
         (
             "the name of an OidcClient must have at most 240 characters, because its Secret is named after it",
@@ -321,6 +336,10 @@ fn secrets() -> Vec<(&'static str, Value)> {
             "the entries are client-id, client-secret, client-secret-previous, issuer, token-endpoint, type and provider",
             secret(json!({"keys": {"password": "PASSWORD"}})),
         ),
+        (
+            "must be the name of an entry of a Secret: letters, digits and - _ .",
+            secret(json!({"keys": {"client-id": "a b"}})),
+        ),
         (ours, secret(json!({"metadata": {"labels": {"realmkeeper.dev/readable": "false"}}}))),
         (ours, secret(json!({"metadata": {"annotations": {"realmkeeper.dev/x": "y"}}}))),
         (
@@ -337,6 +356,7 @@ fn people() -> Vec<(&'static str, Value)> {
         ("must be an e-mail address", child("User", json!({"email": {"address": "ada"}}))),
         ("must be YYYY, or YYYY-MM-DD with 0000 for a year left out", profile(json!({"birthdate": "10/12/1815"}))),
         ("must be an absolute http or https URL", profile(json!({"website": "javascript:alert(1)"}))),
+        ("must be a language tag, such as fr-CA (BCP 47)", profile(json!({"locale": "no tag"}))),
         ("must be one line without control characters", profile(json!({"name": "a\u{7}b"}))),
     ]
 }
@@ -396,7 +416,7 @@ fn changes() -> Vec<(&'static str, Value, Value)> {
 
 #[tokio::test]
 async fn what_is_meant_to_be_written_is_accepted() {
-    let namespace = Namespace::create(shared_plane(), "schema-good", json!({})).await;
+    let namespace = Namespace::create(&shared_cluster().plane, "schema-good", json!({})).await;
     for object in good() {
         namespace.accepts(&object).await;
     }
@@ -404,7 +424,7 @@ async fn what_is_meant_to_be_written_is_accepted() {
 
 #[tokio::test]
 async fn each_rule_refuses_with_its_sentence() {
-    let namespace = Namespace::create(shared_plane(), "schema-bad", json!({})).await;
+    let namespace = Namespace::create(&shared_cluster().plane, "schema-bad", json!({})).await;
     for (message, object) in bad() {
         namespace.rejects(&object, message).await;
     }
@@ -450,7 +470,7 @@ fn in_process_the_same_is_accepted_and_refused() {
 /// An issuer may be set later: a Realm that lived under the default one says so by hand.
 #[tokio::test]
 async fn an_issuer_may_be_set_where_there_was_none() {
-    let namespace = Namespace::create(shared_plane(), "schema-issuer", json!({})).await;
+    let namespace = Namespace::create(&shared_cluster().plane, "schema-issuer", json!({})).await;
     namespace.apply("{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: a}, spec: {}}");
     namespace.apply(
         "{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: a}, spec: {issuer: https://id.example}}",

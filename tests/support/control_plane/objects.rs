@@ -261,6 +261,16 @@ pub fn helm(arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
+/// Runs helm, which must fail, and returns what it said.
+///
+/// # Panics
+/// Where helm is content.
+pub fn helm_fails(arguments: &[&str]) -> String {
+    let output = Command::new(binaries::find("helm")).args(arguments).output().unwrap();
+    assert!(!output.status.success(), "helm {arguments:?} must fail");
+    text(&output.stderr)
+}
+
 /// Runs kubectl without any cluster (`kustomize`) and returns what it printed.
 ///
 /// # Panics

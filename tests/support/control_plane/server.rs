@@ -19,7 +19,7 @@ use super::{
 const ADMIN_TOKEN: &str = "admin-token-of-a-test";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// What a control plane has beside etcd and kube-apiserver.
+/// What a control plane has beside etcd and kube-apiserver, which listen on loopback.
 #[derive(Default)]
 pub struct Options {
     /// Files with CRDs that stand before kube-controller-manager starts (its garbage collector finds later ones half a minute late).
