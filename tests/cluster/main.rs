@@ -11,6 +11,7 @@
 #[allow(dead_code, unused_imports, reason = "more tests are on their way")]
 #[path = "../support/control_plane/mod.rs"]
 mod control_plane;
+#[allow(dead_code, reason = "more tests are on their way")]
 mod harness;
 mod installation;
 mod schema;
