@@ -182,7 +182,7 @@ pub async fn agree(agent: &Agent, landing: Landing) -> Url {
         Landing::Away(url) => url,
         Landing::Page(page) => {
             assert!(page.status.is_success() && !page.is_login(), "not signed in: {} {}", page.status, page.text());
-            agent.submit(&page, &[("decision", "allow")]).await.away()
+            agent.submit(&page, &[("action", "allow")]).await.away()
         }
     }
 }

@@ -85,7 +85,7 @@ impl Serve {
         });
         let http = reqwest::Client::new();
         let ready = format!("{}/readyz", self.management);
-        for _ in 0..1500 {
+        for _ in 0..6000 {
             if process.has_ended() {
                 return Err(process.log());
             }
@@ -93,7 +93,7 @@ impl Serve {
                 self.process = Some(process);
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Err(process.log())
     }

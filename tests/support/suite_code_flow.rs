@@ -158,7 +158,7 @@ pub async fn consent_is_asked_once_and_may_be_refused(served: &Served) {
     let typed = [("username", "ada"), ("password", PASSWORD)];
     let consent = browser.submit(&login, &typed).await.page();
     assert!(!consent.is_login() && consent.text().contains("Punch <cards>"), "{}", consent.text());
-    let refused = browser.submit(&consent, &[("decision", "deny")]).await.away();
+    let refused = browser.submit(&consent, &[("action", "deny")]).await.away();
     assert_eq!(query(&refused)["error"], "access_denied");
     assert_eq!(query(&refused)["state"], attempt.state);
     let quiet = web.attempt("openid email", &[("prompt", "none")]);
@@ -166,7 +166,7 @@ pub async fn consent_is_asked_once_and_may_be_refused(served: &Served) {
 
     let attempt = web.attempt("openid email", &[]);
     let consent = browser.open(&attempt.url).await.page();
-    web.code(&attempt, &browser.submit(&consent, &[("decision", "allow")]).await.away());
+    web.code(&attempt, &browser.submit(&consent, &[("action", "allow")]).await.away());
     let again = web.attempt("openid", &[]);
     web.code(&again, &browser.open(&again.url).await.away());
     assert!(
@@ -307,7 +307,7 @@ pub async fn logout_ends_the_session(served: &Served) {
     let known = [("id_token_hint", &*hint), ("post_logout_redirect_uri", "https://app.example/bye"), ("state", "s t")];
     let mut landing = browser.open(&url(&known)).await;
     if let Landing::Page(page) = &landing {
-        landing = browser.submit(page, &[]).await;
+        landing = browser.submit(page, &[("action", "sign-out")]).await;
     }
     let back = landing.away();
     assert!(back.as_str().starts_with("https://app.example/bye?"), "{back}");

@@ -46,7 +46,7 @@ export class Person {
       fields.set('username', this.username)
       fields.set('password', this.password)
     } else {
-      fields.set('decision', 'allow')
+      fields.set('action', url.pathname.endsWith('/logout') ? 'sign-out' : 'allow')
     }
     const action = new URL(attribute(form.split('>')[0], 'action') ?? '', url)
     return this.#follow(await this.#request(action, { method: 'POST', body: fields, headers: { origin: url.origin } }))

@@ -1,0 +1,25 @@
+//! `realmkeeper serve` as people run it: its own process, real HTTP, a real browser, relying parties that we did not write.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    dead_code,
+    missing_docs
+)]
+
+#[path = "../support/control_plane"]
+mod control_plane {
+    pub mod process;
+    pub mod wait;
+}
+mod directory;
+#[path = "../support/serve.rs"]
+mod serve;
+#[path = "../support/suite.rs"]
+mod suite;
+
+mod browser;
+mod crash;
+mod openid_client;
