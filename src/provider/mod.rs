@@ -2,12 +2,20 @@
 //! tokens -> response. The clock is read once a request, in [`Provider::handle`].
 
 mod authorization;
+mod authorize;
 mod cache;
 mod call;
+mod consent;
+mod cookies;
+mod csrf;
 mod discovery;
 mod endpoint;
 mod error;
 mod guard;
+mod id_token_hint;
+mod login;
+mod logout;
+mod pages;
 mod params;
 #[allow(dead_code)]
 mod random;
@@ -17,6 +25,8 @@ pub mod server;
 #[cfg(test)]
 #[allow(dead_code)] // builders for more tests than there are today
 pub(crate) mod testing;
+mod under_way;
+mod visit;
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -182,14 +192,14 @@ async fn dispatch(call: &Call, request: Request<Body>) -> Response<Body> {
         Endpoint::Discovery | Endpoint::AuthorizationServerMetadata | Endpoint::Jwks => {
             discovery::handle(call, &request)
         }
-        Endpoint::Authorize => not_built(&request),
+        Endpoint::Authorize => authorize::handle(call, request).await,
         Endpoint::Token => not_built(&request),
         Endpoint::Userinfo => not_built(&request),
         Endpoint::Introspect => not_built(&request),
         Endpoint::Revoke => not_built(&request),
-        Endpoint::Logout => not_built(&request),
-        Endpoint::Login => not_built(&request),
-        Endpoint::Consent => not_built(&request),
+        Endpoint::Logout => logout::handle(call, request).await,
+        Endpoint::Login => login::handle(call, request).await,
+        Endpoint::Consent => consent::handle(call, request).await,
     }
 }
 

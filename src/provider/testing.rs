@@ -1,6 +1,8 @@
 //! Builders for tests of the endpoints: a realm with keys, clients and users, a provider around it with a store in memory and a
 //! clock that is set by hand, and requests to it.
 
+/// A browser.
+pub(crate) mod browser;
 mod clients;
 mod keys;
 mod realms;

@@ -2,8 +2,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
+    account::session::ACR,
     jose::foreign,
-    provider::Endpoint,
+    provider::{Endpoint, pages::LANGUAGES},
     realm::{AuthMethod, GrantType, Realm, ResponseType},
 };
 
@@ -54,6 +55,8 @@ pub(super) struct Metadata<'a> {
     prompt_values_supported: &'static [&'static str],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     ui_locales_supported: &'static [&'static str],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    acr_values_supported: &'static [&'static str],
     claims_parameter_supported: bool,
     request_parameter_supported: bool,
     /// Its default is true, so it has to be said.
@@ -67,8 +70,7 @@ pub(super) struct Metadata<'a> {
 const ID_TOKEN_CLAIMS: [&str; 11] =
     ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "azp", "nonce", "sid"];
 const RESPONSE_MODES: &[&str] = &["query", "form_post"];
-const PROMPTS: &[&str] = &["none", "login", "consent"];
-const LOCALES: &[&str] = &["en"];
+const PROMPTS: &[&str] = &["none", "login", "consent", "select_account"];
 
 impl<'a> Metadata<'a> {
     /// The metadata of `realm` with the keys that it has at `now`.
@@ -104,7 +106,8 @@ impl<'a> Metadata<'a> {
             claim_types_supported: ["normal"],
             claims_supported: claims(realm),
             prompt_values_supported: for_code(PROMPTS),
-            ui_locales_supported: for_code(LOCALES),
+            ui_locales_supported: for_code(LANGUAGES),
+            acr_values_supported: for_code(&[ACR]),
             claims_parameter_supported: false,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,

@@ -6,9 +6,10 @@ use super::{ClientBuilder, TestProvider, clients::token_policy, keyring};
 use crate::{
     jose::Algorithm,
     realm::{
-        GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, Pkce, Realm, ResponseType, STANDARD_SCOPES,
-        Scope, SessionPolicy, Settings, Subject, TokenPolicy, User, claims::ClaimRules,
+        GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, Password, Pkce, Realm, ResponseType,
+        STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, TokenPolicy, User, claims::ClaimRules,
     },
+    secret::Secret,
 };
 
 /// A realm; see [`realm`].
@@ -147,6 +148,11 @@ impl UserBuilder {
 
     pub(crate) fn disabled(self) -> Self {
         self.with(|user| user.enabled = false)
+    }
+
+    /// Signs in with this password.
+    pub(crate) fn password(self, password: &str) -> Self {
+        self.with(|user| user.password = Some(Password::Plain(Secret::new(password))))
     }
 
     pub(crate) fn groups(self, groups: &[&str]) -> Self {

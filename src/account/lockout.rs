@@ -1,0 +1,131 @@
+//! Repeated failures lock out: a name of a realm after `maxFailures`, an address after [`ADDRESS_FACTOR`] times as many, each within
+//! `window` and for `duration`.
+//!
+//! - A name is counted whether or not somebody has it, so a locked name says nothing about who exists, and the page may say openly that
+//!   it is locked and for how long. While it is locked no password is looked at, right or wrong.
+//! - An attempt is counted before its password is checked and forgotten when it was right: any number of guesses at the same instant
+//!   get no more than `maxFailures` answers.
+//! - An address is counted after a failure only, and a success does not clear it: who has an account of his own can't use it to go on
+//!   guessing. Its limit is higher because many people may share one.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::{
+    realm::{Lockout, Realm},
+    store::{IdHash, Store, StoreError},
+};
+
+/// An address may fail this many times as often as a name.
+pub const ADDRESS_FACTOR: u32 = 10;
+
+/// The counters of one attempt to sign in.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    store: &'a dyn Store,
+    realm: String,
+    policy: &'a Lockout,
+    name: Keys,
+    address: Keys,
+    /// Failures of the name in its window, this attempt included.
+    count: u32,
+}
+
+/// Whether a password may be checked.
+#[derive(Debug)]
+pub enum Admission<'a> {
+    /// It may; tell the attempt how it ended.
+    Admitted(Attempt<'a>),
+    /// It may not, until then.
+    Locked(Timestamp),
+}
+
+/// A counter of failures, and one whose presence is the lock.
+#[derive(Debug)]
+struct Keys {
+    failures: IdHash,
+    lock: IdHash,
+}
+
+impl Keys {
+    fn new(realm: &str, what: &str, who: &str) -> Self {
+        let key = |counter| IdHash::of(format!("lockout\0{counter}\0{what}\0{realm}\0{who}"));
+        Self { failures: key("failures"), lock: key("lock") }
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// Counts an attempt to sign in as `username` from `address`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn admit(
+        store: &'a dyn Store,
+        realm: &'a Realm,
+        username: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Admission<'a>, StoreError> {
+        let policy = &realm.settings.login.lockout;
+        let realm = realm.name.to_string();
+        let name = Keys::new(&realm, "name", &username.to_lowercase());
+        let address = Keys::new(&realm, "address", &network(address).to_string());
+        for lock in [&name.lock, &address.lock] {
+            if let Some(locked) = store.counter(lock, now).await? {
+                return Ok(Admission::Locked(locked.expires_at));
+            }
+        }
+        let counted = store.count(&realm, &name.failures, policy.window, now).await?;
+        if counted.count > policy.max_failures {
+            // As many as are allowed are being checked at this moment.
+            return Ok(Admission::Locked(counted.expires_at));
+        }
+        Ok(Admission::Admitted(Self { store, realm, policy, name, address, count: counted.count }))
+    }
+
+    /// The password was wrong. The lock falls with the last failure that is allowed; its end is returned then.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn failed(self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let counted = self.store.count(&self.realm, &self.address.failures, self.policy.window, now).await?;
+        let limit = self.policy.max_failures.saturating_mul(ADDRESS_FACTOR);
+        let of_address = if counted.count >= limit { self.lock(&self.address, now).await? } else { None };
+        let of_name = if self.count >= self.policy.max_failures { self.lock(&self.name, now).await? } else { None };
+        Ok(of_name.max(of_address))
+    }
+
+    /// The password was right.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn succeeded(self) -> Result<(), StoreError> {
+        self.store.reset(&self.name.failures).await
+    }
+
+    /// It was not checked after all (overload): the attempt is not held against the name where it was the only one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn abandoned(self) -> Result<(), StoreError> {
+        match self.count {
+            1 => self.store.reset(&self.name.failures).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn lock(&self, keys: &Keys, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let lock = self.store.count(&self.realm, &keys.lock, self.policy.duration, now).await?;
+        self.store.reset(&keys.failures).await?;
+        Ok(Some(lock.expires_at))
+    }
+}
+
+/// An IPv6 address counts as its /64, which is what one customer has at the least.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::from(u64::MAX) << 64)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}

@@ -1,0 +1,221 @@
+//! The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2). What can be said of a request without a person
+//! is checked in [`request::check`], in the order that stands there; the rest in [`proceed`], which the sign-in and consent pages come
+//! back to:
+//!
+//! | step | where it fails |
+//! |---|---|
+//! | client, redirect URI | a page: nobody is sent anywhere |
+//! | repeated parameters, response mode, request objects, response type, scope, resource, nonce, PKCE, prompt, max age, ID token hint | back to the client |
+//! | sign-in, choice of account | the sign-in page, or back to the client with `prompt=none` |
+//! | access | back to the client |
+//! | consent | the consent page, or back to the client with `prompt=none` |
+//! | code | |
+
+mod access;
+mod client;
+mod consent;
+mod hints;
+mod id_token_hint;
+mod issue;
+mod login;
+mod max_age;
+mod nonce;
+mod pkce;
+mod prompt;
+mod redirect_uri;
+mod repeated;
+mod reply;
+mod request;
+mod request_object;
+mod resource;
+mod response_mode;
+mod response_type;
+mod scope;
+
+use axum::{
+    body::Body,
+    http::{Method, Request, Response},
+};
+
+pub(crate) use self::{
+    id_token_hint::Meant,
+    login::{Standing, check as check_login},
+    reply::with_query,
+    request::{AuthorizationRequest, Refusal, check},
+    response_mode::ResponseMode,
+};
+use super::{
+    Call, ErrorCode, InvalidParams, OAuthError, Params,
+    visit::{Visit, see_other},
+};
+use crate::{
+    account::{AccountError, interaction::Interaction},
+    store::StoreError,
+    telemetry::SignInOutcome,
+};
+
+/// A POST without our cookies is repeated as GET where its parameters fit a URL of this length.
+pub(crate) const MAX_BOUNCED: usize = 8 * 1024;
+
+/// Answers GET and POST (OpenID Connect Core section 3.1.2.1 wants both).
+pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let mut visit = match Visit::begin(call, &parts.headers).await {
+        Ok(visit) => visit,
+        Err(error) => return Visit::without_session(call, &parts.headers).trouble(&error.into()),
+    };
+    let is_post = parts.method == Method::POST;
+    // Repetition is an error that the client can be told of, so it is no reason not to read the rest.
+    let params = match is_post {
+        true => Params::from_body_repeating(&parts.headers, body, |_| true).await,
+        false => Params::parse_repeating(parts.uri.query().unwrap_or_default().as_bytes(), |_| true),
+    };
+    let params = match params {
+        Ok(params) => params,
+        Err(error) => return unreadable(&visit, error),
+    };
+    let response = answer(&mut visit, &params, is_post).await;
+    visit.finish(response)
+}
+
+async fn answer(visit: &mut Visit<'_>, params: &Params, is_post: bool) -> Response<Body> {
+    let call = visit.call;
+    let request = match check(&call.realm, params, call.now) {
+        Ok(request) => request,
+        Err(refusal) => return refuse(visit, refusal),
+    };
+    tracing::Span::current().record("client_id", request.client.id.as_str());
+    // A form of another site comes without our cookies (SameSite=Lax), the redirect after it with them.
+    if is_post && visit.cookies.is_empty() && request.encoded.len() <= MAX_BOUNCED {
+        return see_other(&format!("{}?{}", call.realm.issuer.endpoint("/authorize"), request.encoded));
+    }
+    proceed(visit, &request, None).await
+}
+
+/// Goes as far as it goes without a person: to the code, to an error, or to the page that asks.
+pub(crate) async fn proceed(
+    visit: &mut Visit<'_>,
+    request: &AuthorizationRequest,
+    interaction: Option<&Interaction>,
+) -> Response<Body> {
+    match walk(visit, request, interaction).await {
+        Ok(response) => response,
+        Err(Stop::Refused(error)) => request.reply_to.error(visit, &request.client, error),
+        Err(Stop::Trouble(error)) if interaction.is_none() => {
+            tracing::warn!(%error, "an authorization request could not be answered");
+            request.reply_to.error(visit, &request.client, error.into())
+        }
+        // A person is waiting: the page can be loaded again.
+        Err(Stop::Trouble(error)) => visit.trouble(&error),
+    }
+}
+
+enum Stop {
+    Refused(OAuthError),
+    Trouble(AccountError),
+}
+
+impl<E: Into<AccountError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Trouble(error.into())
+    }
+}
+
+async fn walk(
+    visit: &mut Visit<'_>,
+    request: &AuthorizationRequest,
+    interaction: Option<&Interaction>,
+) -> Result<Response<Body>, Stop> {
+    let call = visit.call;
+    let refused = |code, description: &'static str| Err(Stop::Refused(OAuthError::new(code, description)));
+    match (check_login(request, visit.session.as_ref(), interaction, call.now), request.prompt.none) {
+        (Standing::Fine, _) => {}
+        (Standing::SomebodyElse, _) => {
+            return refused(ErrorCode::LoginRequired, "somebody else has signed in than the id_token_hint means");
+        }
+        (_, true) => return refused(ErrorCode::LoginRequired, "the person must sign in"),
+        (Standing::SignIn | Standing::SelectAccount, false) => return ask(visit, request, interaction, "/login").await,
+    }
+    // The session was found with its user; both are of the same moment.
+    let Some(session) = visit.session.clone() else { return refused(ErrorCode::LoginRequired, "nobody is signed in") };
+    let subject = session.subject();
+    let Some(user) = call.realm.user(&subject) else {
+        return refused(ErrorCode::LoginRequired, "the user is no longer there");
+    };
+    if let Err(error) = access::check(&request.client, user) {
+        call.provider.metrics.sign_in(&call.realm.name.to_string(), SignInOutcome::AccessDenied);
+        return Err(Stop::Refused(error));
+    }
+    if consent_is_needed(call, request, &subject, interaction).await? {
+        if request.prompt.none {
+            return refused(ErrorCode::ConsentRequired, "the person must be asked for consent");
+        }
+        return ask(visit, request, interaction, "/consent").await;
+    }
+    match issue::code(call, request, &session).await {
+        Ok(issued) => {
+            visit.session = Some(issued.session);
+            Ok(request.reply_to.code(visit, &request.client, &issued.code))
+        }
+        Err(AccountError::Store(StoreError::Conflict)) => {
+            refused(ErrorCode::LoginRequired, "the session has ended just now")
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// True where `subject` must be asked.
+pub(crate) async fn consent_is_needed(
+    call: &Call,
+    request: &AuthorizationRequest,
+    subject: &str,
+    interaction: Option<&Interaction>,
+) -> Result<bool, StoreError> {
+    consent::is_needed(&*call.provider.store, &call.realm, request, subject, interaction, call.now).await
+}
+
+/// Sends the browser to a page, with an interaction that was there or begins now.
+async fn ask(
+    visit: &mut Visit<'_>,
+    request: &AuthorizationRequest,
+    interaction: Option<&Interaction>,
+    path: &str,
+) -> Result<Response<Body>, Stop> {
+    let call = visit.call;
+    let id = match interaction {
+        Some(interaction) => interaction.id.clone(),
+        None => {
+            let (encoded, browser) = (request.encoded.clone(), visit.browser_secret()?);
+            Interaction::begin(&*call.provider.store, &call.realm, encoded, &browser, call.now).await?.id
+        }
+    };
+    Ok(see_other(&page_url(call, path, &id, &request.client.id)))
+}
+
+/// The URL of a page of a sign-in under way. The client stands there so that there is a way back even when the rest is gone.
+pub(crate) fn page_url(call: &Call, path: &str, interaction: &str, client: &str) -> String {
+    let parameters = [("interaction", interaction), ("client_id", client)];
+    with_query(&call.realm.issuer.endpoint(path), &parameters)
+}
+
+/// Tells whom it may concern.
+pub(crate) fn refuse(visit: &Visit<'_>, refusal: Refusal) -> Response<Body> {
+    match refusal {
+        Refusal::Page(error) => visit.error_page(|texts| texts.bad_request, error),
+        Refusal::Reply(client, reply_to, error) => reply_to.error(visit, &client, error),
+    }
+}
+
+/// Parameters that can't be read name nobody who could be told.
+fn unreadable(visit: &Visit<'_>, error: InvalidParams) -> Response<Body> {
+    visit.error_page(|texts| texts.bad_request, error.into())
+}
+
+impl From<AccountError> for OAuthError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Store(error) => error.into(),
+            AccountError::NoEntropy(_) => Self::new(ErrorCode::ServerError, "no random numbers to be had"),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! OpenID Connect Core section 3.1.2.1, `prompt`: a list of `none` (and then nothing else), `login`, `consent`, `select_account`. A value
+//! that is not known is an error: the client relies on something that would not happen.
+
+use crate::provider::{ErrorCode, OAuthError, Params};
+
+/// What the client wants a person to be asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Prompt {
+    pub(crate) none: bool,
+    pub(crate) login: bool,
+    pub(crate) consent: bool,
+    pub(crate) select_account: bool,
+}
+
+pub(super) fn check(params: &Params) -> Result<Prompt, OAuthError> {
+    let refuse = |description: &'static str| Err(OAuthError::new(ErrorCode::InvalidRequest, description));
+    let mut prompt = Prompt::default();
+    for value in params.get("prompt").unwrap_or_default().split(' ').filter(|value| !value.is_empty()) {
+        match value {
+            "none" => prompt.none = true,
+            "login" => prompt.login = true,
+            "consent" => prompt.consent = true,
+            "select_account" => prompt.select_account = true,
+            _ => return refuse("prompt must be none, login, consent or select_account"),
+        }
+    }
+    match prompt.none && prompt != (Prompt { none: true, ..Prompt::default() }) {
+        true => refuse("prompt=none can't stand together with another prompt"),
+        false => Ok(prompt),
+    }
+}

@@ -1,0 +1,92 @@
+//! The answer to the client (RFC 6749 sections 4.1.2 and 4.1.2.1, Form Post Response Mode section 2). Each has the `state` of the request
+//! and, by RFC 9207 section 2, `iss`.
+
+use axum::{body::Body, http::Response};
+
+use super::ResponseMode;
+use crate::{
+    provider::{
+        OAuthError,
+        pages::{self, FormPostPage},
+        visit::{Visit, see_other, with_error},
+    },
+    realm::Client,
+};
+
+/// Where an answer goes and how: a redirect URI that was found among the client's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReplyTo {
+    pub(crate) redirect_uri: String,
+    pub(crate) mode: ResponseMode,
+    pub(crate) state: Option<String>,
+    /// The language of the page that posts a form.
+    pub(crate) ui_locales: Option<String>,
+}
+
+impl ReplyTo {
+    /// The code.
+    pub(crate) fn code(&self, visit: &Visit<'_>, client: &Client, code: &str) -> Response<Body> {
+        self.send(visit, client, vec![("code", code)])
+    }
+
+    /// An error.
+    pub(crate) fn error(&self, visit: &Visit<'_>, client: &Client, error: OAuthError) -> Response<Body> {
+        let parameters = vec![("error", error.code.as_str()), ("error_description", &*error.description)];
+        let response = self.send(visit, client, parameters);
+        with_error(response, error)
+    }
+
+    fn send<'a>(
+        &'a self,
+        visit: &'a Visit<'_>,
+        client: &Client,
+        mut parameters: Vec<(&'static str, &'a str)>,
+    ) -> Response<Body> {
+        parameters.extend(self.state.as_deref().map(|state| ("state", state)));
+        parameters.push(("iss", visit.realm().issuer.as_str()));
+        match self.mode {
+            ResponseMode::Query => see_other(&with_query(&self.redirect_uri, &parameters)),
+            ResponseMode::FormPost => {
+                let frame = visit.frame(self.ui_locales.as_deref());
+                let page = FormPostPage::new(frame, &client.display_name, &self.redirect_uri, &parameters);
+                pages::form_post(&page)
+            }
+        }
+    }
+}
+
+/// Adds parameters to the query that a redirect URI may have (RFC 6749 section 3.1.2); the rest stays byte for byte.
+pub(crate) fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let joint = match uri.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some((_, query)) if query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    // A header holds ASCII only.
+    let uri = uri.chars().map(|c| if c.is_ascii() { c.to_string() } else { percent_encoded(c) }).collect::<String>();
+    format!("{uri}{joint}{query}")
+}
+
+fn percent_encoded(c: char) -> String {
+    c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_query;
+
+    #[test]
+    fn parameters_join_the_query_that_is_there() {
+        for (uri, want) in [
+            ("https://a/cb", "https://a/cb?code=x+y"),
+            ("https://a/cb?", "https://a/cb?code=x+y"),
+            ("https://a/cb?t=1", "https://a/cb?t=1&code=x+y"),
+            ("com.example.app:/cb", "com.example.app:/cb?code=x+y"),
+            ("https://a/é", "https://a/%C3%A9?code=x+y"),
+        ] {
+            assert_eq!(with_query(uri, &[("code", "x y")]), want);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The consent page (OpenID Connect Core section 3.1.2.4): who asks for what, and nothing happens before the person agrees.
+
+use axum::{
+    body::Body,
+    http::{Request, Response, StatusCode},
+};
+
+use super::{
+    Call, ErrorCode, OAuthError,
+    authorize::{self, Standing},
+    pages::{self, ConsentPage},
+    under_way::UnderWay,
+};
+use crate::{account::consent::Consent, realm::STANDARD_SCOPES, store::StoreError};
+
+const PATH: &str = "/consent";
+
+/// Answers GET and POST.
+pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body> {
+    let mut under_way = match UnderWay::open(call, request).await {
+        Ok(under_way) => under_way,
+        Err(response) => return response,
+    };
+    let response = match under_way.is_post {
+        true => submit(&mut under_way).await,
+        false => show(&mut under_way).await,
+    };
+    under_way.visit.finish(response)
+}
+
+/// The question, while it is open; else wherever the sign-in stands.
+async fn show(under_way: &mut UnderWay<'_>) -> Response<Body> {
+    let call = under_way.visit.call;
+    let standing = authorize::check_login(
+        &under_way.request,
+        under_way.visit.session.as_ref(),
+        Some(&under_way.interaction),
+        call.now,
+    );
+    let Some(user) = under_way.user().filter(|_| standing == Standing::Fine) else {
+        return authorize::proceed(&mut under_way.visit, &under_way.request, Some(&under_way.interaction)).await;
+    };
+    match authorize::consent_is_needed(call, &under_way.request, &user.subject, Some(&under_way.interaction)).await {
+        Ok(true) => consent_page(under_way),
+        Ok(false) => authorize::proceed(&mut under_way.visit, &under_way.request, Some(&under_way.interaction)).await,
+        Err(error) => under_way.visit.trouble(&error.into()),
+    }
+}
+
+async fn submit(under_way: &mut UnderWay<'_>) -> Response<Body> {
+    // The token names the user: nobody agrees for somebody who has signed in in another tab in the meantime.
+    let Some(subject) = under_way.user().map(|user| user.subject.clone()) else { return under_way.outdated(PATH) };
+    if !under_way.csrf_is_valid(["consent", &subject]) {
+        return under_way.outdated(PATH);
+    }
+    match under_way.form.get("action") {
+        Some("allow") => match remember(under_way, &subject).await {
+            Ok(()) => authorize::proceed(&mut under_way.visit, &under_way.request, Some(&under_way.interaction)).await,
+            Err(error) => under_way.visit.trouble(&error.into()),
+        },
+        Some("deny") => {
+            let error = OAuthError::new(ErrorCode::AccessDenied, "the person did not agree");
+            under_way.request.reply_to.error(&under_way.visit, &under_way.request.client, error)
+        }
+        _ => under_way.outdated(PATH),
+    }
+}
+
+async fn remember(under_way: &mut UnderWay<'_>, subject: &str) -> Result<(), StoreError> {
+    let call = under_way.visit.call;
+    let (store, request) = (&*call.provider.store, &under_way.request);
+    let mut consent = Consent::find(store, &call.realm, subject, &request.client.id, call.now).await?;
+    consent.extend(request.scopes.iter().map(|scope| &**scope), request.resources.iter().map(String::as_str));
+    consent.remember(store, &call.realm, subject, &request.client.id, call.now).await?;
+    under_way.interaction.consent(store, &call.realm, subject, call.now).await
+}
+
+fn consent_page(under_way: &UnderWay<'_>) -> Response<Body> {
+    let (Some(person), Some(user)) = (under_way.person(), under_way.user()) else { return under_way.outdated(PATH) };
+    let page = ConsentPage {
+        frame: under_way.visit.frame(under_way.ui_locales()),
+        client: under_way.asker(),
+        person,
+        wishes: under_way.request.scopes.iter().map(|scope| wish(under_way, scope)).collect(),
+        resources: &under_way.request.resources,
+        action: under_way.url(PATH),
+        switch: format!("{}&account=other", under_way.url("/login")),
+        interaction: &under_way.interaction.id,
+        csrf: under_way.csrf(["consent", &user.subject]),
+    };
+    pages::page(StatusCode::OK, &page)
+}
+
+/// What a scope means, in the page's language where it is a standard one as the standard has it.
+fn wish<'u>(under_way: &'u UnderWay<'_>, name: &'u str) -> &'u str {
+    let described = under_way.visit.realm().settings.scope(name).map_or(name, |scope| &*scope.description);
+    let is_standard = STANDARD_SCOPES.iter().any(|(known, text, _)| *known == name && *text == described);
+    let translated = under_way.texts().scopes.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+    match translated.filter(|_| is_standard) {
+        Some(text) => text,
+        None if described.is_empty() => name,
+        None => described,
+    }
+}

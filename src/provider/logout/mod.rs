@@ -1,0 +1,145 @@
+//! RP-Initiated Logout 1.0. The SSO session ends with every code and refresh token that is bound to it. The person is asked first unless
+//! the request comes with an ID token of this very session (section 2: "MUST ask" without one), so no page on the web can sign
+//! anybody out.
+
+mod request;
+
+use axum::{
+    body::Body,
+    http::{Method, Request, Response, StatusCode},
+};
+
+use self::request::LogoutRequest;
+use super::{
+    Call, Params,
+    authorize::{MAX_BOUNCED, with_query},
+    csrf,
+    id_token_hint::Hint,
+    pages::{self, LogoutPage, NoticePage, Person},
+    visit::{Visit, back_to, see_other},
+};
+use crate::{
+    account::session::Session,
+    store::{Change, StoreError},
+};
+
+const PATH: &str = "/logout";
+/// Parameters of a request that the form brings again.
+const KEPT: [&str; 5] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
+
+/// Answers GET and POST (section 2 wants both).
+pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let mut visit = match Visit::begin(call, &parts.headers).await {
+        Ok(visit) => visit,
+        Err(error) => return Visit::without_session(call, &parts.headers).trouble(&error.into()),
+    };
+    let is_post = parts.method == Method::POST;
+    let params = match is_post {
+        true => Params::from_body(&parts.headers, body).await,
+        false => Params::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+    };
+    let response = match params {
+        Ok(params) => answer(&mut visit, &params, is_post).await,
+        Err(error) => visit.error_page(|texts| texts.bad_sign_out, error.into()),
+    };
+    visit.finish(response)
+}
+
+async fn answer(visit: &mut Visit<'_>, params: &Params, is_post: bool) -> Response<Body> {
+    let call = visit.call;
+    let request = match request::check(&call.realm, params, call.now) {
+        Ok(request) => request,
+        Err(error) => return visit.error_page(|texts| texts.bad_sign_out, error),
+    };
+    if let (true, true, Some(url)) = (is_post, visit.cookies.is_empty(), as_get(call, params)) {
+        // A form of another site comes without our cookies (SameSite=Lax), the redirect after it with them.
+        return see_other(&url);
+    }
+    let Some(session) = visit.session.clone() else { return after(visit, &request) };
+    match (params.get("action"), is_post) {
+        (Some(action), true) => decided(visit, params, &request, &session, action).await,
+        _ if is_of(request.hint.as_ref(), &session) => end(visit, &request, &session).await,
+        _ => ask(visit, params, &request, &session),
+    }
+}
+
+/// The person has answered the question.
+async fn decided(
+    visit: &mut Visit<'_>,
+    params: &Params,
+    request: &LogoutRequest,
+    session: &Session,
+    action: &str,
+) -> Response<Body> {
+    let secret = visit.cookies.session.as_deref().unwrap_or_default();
+    if !csrf::is_valid(secret, &["logout", session.sid()], params.get("csrf")) {
+        return ask(visit, params, request, session);
+    }
+    match action {
+        "sign-out" => end(visit, request, session).await,
+        _ => {
+            let client = request.client.as_deref();
+            visit.notice(StatusCode::OK, |texts| texts.still_signed_in, client, request.ui_locales.as_deref())
+        }
+    }
+}
+
+/// Section 2: the hint is of this session, by its `sid`, or by its `sub` where it has none.
+fn is_of(hint: Option<&Hint>, session: &Session) -> bool {
+    hint.is_some_and(|hint| match &hint.sid {
+        Some(sid) => sid == session.sid(),
+        None => *hint.subject == *session.subject(),
+    })
+}
+
+/// Ends the session; it has ended before where somebody else was first.
+async fn end(visit: &mut Visit<'_>, request: &LogoutRequest, session: &Session) -> Response<Body> {
+    let call = visit.call;
+    let changes: Vec<Change> = session.end();
+    match call.provider.store.commit(changes, call.now).await {
+        Ok(()) | Err(StoreError::Conflict) => {
+            tracing::info!(subject = %session.subject(), "signed out");
+            visit.sign_out();
+            after(visit, request)
+        }
+        Err(error) => visit.trouble(&error.into()),
+    }
+}
+
+/// Section 3: back to the client, or a page that says that it is done.
+fn after(visit: &Visit<'_>, request: &LogoutRequest) -> Response<Body> {
+    if let Some(redirect) = &request.redirect {
+        return match &redirect.state {
+            Some(state) => see_other(&with_query(&redirect.uri, &[("state", state)])),
+            None => see_other(&redirect.uri),
+        };
+    }
+    let frame = visit.frame(request.ui_locales.as_deref());
+    let way_on = request.client.as_deref().and_then(|client| back_to(client, frame.texts));
+    let notice = frame.texts.signed_out;
+    pages::page(StatusCode::OK, &NoticePage { frame, notice, error: None, way_on })
+}
+
+fn ask(visit: &Visit<'_>, params: &Params, request: &LogoutRequest, session: &Session) -> Response<Body> {
+    let subject = session.subject();
+    let Some(user) = visit.call.realm.user(&subject) else { return after(visit, request) };
+    let secret = visit.cookies.session.as_deref().unwrap_or_default();
+    let page = LogoutPage {
+        frame: visit.frame(request.ui_locales.as_deref()),
+        client: request.client.as_deref().map(|client| &*client.display_name),
+        person: Person::new(user),
+        action: visit.realm().issuer.endpoint(PATH),
+        hidden: KEPT.into_iter().filter_map(|name| Some((name, params.get(name)?))).collect(),
+        csrf: csrf::token(secret, &["logout", session.sid()]),
+    };
+    pages::page(StatusCode::OK, &page)
+}
+
+/// The same request as GET, where it fits.
+fn as_get(call: &Call, params: &Params) -> Option<String> {
+    let kept: Vec<_> = KEPT.into_iter().filter_map(|name| Some((name, params.get(name)?))).collect();
+    let endpoint = call.realm.issuer.endpoint(PATH);
+    let url = if kept.is_empty() { endpoint } else { with_query(&endpoint, &kept) };
+    (url.len() <= MAX_BOUNCED).then_some(url)
+}

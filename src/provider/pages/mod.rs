@@ -1,0 +1,225 @@
+//! The pages that people see: rendered here, readable without scripts, images or fonts from anywhere. Each carries its style within
+//! itself; the Content-Security-Policy names that style (and the one line of script of a form post) by hash and bars all else.
+//!
+//! There is no `form-action` in the policy: browsers apply it to every redirect after a form too, and a sign-in ends with a redirect to
+//! the client, which may redirect further.
+
+mod de;
+mod en;
+mod texts;
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use aws_lc_rs::digest;
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+pub(crate) use texts::{LANGUAGES, Notice, Texts};
+
+use super::OAuthError;
+use crate::realm::{Client, Realm, User};
+
+const STYLE: &str = include_str!("../../../templates/style.css");
+const SUBMIT: &str = "document.forms[0].submit()";
+
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(""));
+static POLICY_WITH_SUBMIT: LazyLock<HeaderValue> =
+    LazyLock::new(|| policy(&format!("script-src 'sha256-{}'; ", sha256(SUBMIT))));
+
+fn policy(scripts: &str) -> HeaderValue {
+    let style = sha256(STYLE);
+    let policy =
+        format!("default-src 'none'; style-src 'sha256-{style}'; {scripts}base-uri 'none'; frame-ancestors 'none'");
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
+
+fn sha256(text: &str) -> String {
+    STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
+}
+
+/// What every page has.
+pub(crate) struct Frame<'a> {
+    pub(crate) texts: &'static Texts,
+    realm: &'a str,
+    host: &'a str,
+    secure: bool,
+    style: &'static str,
+}
+
+impl<'a> Frame<'a> {
+    pub(crate) fn new(realm: &'a Realm, texts: &'static Texts) -> Self {
+        Self {
+            texts,
+            realm: &realm.settings.display_name,
+            host: realm.issuer.authority(),
+            secure: realm.issuer.is_secure(),
+            style: STYLE,
+        }
+    }
+
+    fn initial(&self) -> String {
+        initial(self.realm)
+    }
+}
+
+/// Who asks: its name, and where a person goes back to.
+pub(crate) struct Asker<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) host: &'a str,
+}
+
+impl<'a> Asker<'a> {
+    /// The client as it is shown; `redirect_uri` is the one that the answer goes to.
+    pub(crate) fn new(client: &'a Client, redirect_uri: &'a str) -> Self {
+        let registered = client.redirect_uris.iter().find(|known| known.matches(redirect_uri));
+        // A private-use URI has no host: its scheme is what tells the application.
+        let host = registered.and_then(|known| known.host()).or_else(|| redirect_uri.split(':').next());
+        Self { name: &client.display_name, host: host.unwrap_or_default() }
+    }
+}
+
+/// Who is signed in.
+pub(crate) struct Person<'a> {
+    name: &'a str,
+    username: &'a str,
+}
+
+impl<'a> Person<'a> {
+    pub(crate) fn new(user: &'a User) -> Self {
+        let name = user.profile.get("name").and_then(|name| name.as_str()).filter(|name| !name.trim().is_empty());
+        Self { name: name.unwrap_or(&user.username), username: &user.username }
+    }
+
+    fn initial(&self) -> String {
+        initial(self.name)
+    }
+}
+
+/// The first letter, for the mark beside a name.
+fn initial(name: &str) -> String {
+    name.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().collect()).unwrap_or_default()
+}
+
+/// The sign-in form.
+#[derive(Template)]
+#[template(path = "login.html")]
+pub(crate) struct LoginPage<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) client: Asker<'a>,
+    pub(crate) action: String,
+    pub(crate) interaction: &'a str,
+    pub(crate) csrf: String,
+    pub(crate) username: &'a str,
+    pub(crate) alert: Option<String>,
+    /// What was typed is wrong, not the moment.
+    pub(crate) invalid: bool,
+}
+
+/// The choice between the account that is signed in and another.
+#[derive(Template)]
+#[template(path = "account.html")]
+pub(crate) struct AccountPage<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) client: Asker<'a>,
+    pub(crate) person: Person<'a>,
+    pub(crate) action: String,
+    pub(crate) interaction: &'a str,
+    pub(crate) csrf: String,
+}
+
+/// The question whether a client may have what it asks for.
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub(crate) struct ConsentPage<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) client: Asker<'a>,
+    pub(crate) person: Person<'a>,
+    pub(crate) wishes: Vec<&'a str>,
+    pub(crate) resources: &'a [String],
+    pub(crate) action: String,
+    pub(crate) switch: String,
+    pub(crate) interaction: &'a str,
+    pub(crate) csrf: String,
+}
+
+/// The question whether to sign out.
+#[derive(Template)]
+#[template(path = "logout.html")]
+pub(crate) struct LogoutPage<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) client: Option<&'a str>,
+    pub(crate) person: Person<'a>,
+    pub(crate) action: String,
+    pub(crate) hidden: Vec<(&'a str, &'a str)>,
+    pub(crate) csrf: String,
+}
+
+/// A page that only tells something, and how to go on.
+#[derive(Template)]
+#[template(path = "notice.html")]
+pub(crate) struct NoticePage<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) notice: Notice,
+    pub(crate) error: Option<OAuthError>,
+    pub(crate) way_on: Option<WayOn>,
+}
+
+/// A link that leads on.
+pub(crate) struct WayOn {
+    pub(crate) href: String,
+    pub(crate) label: String,
+    pub(crate) is_secondary: bool,
+}
+
+/// An answer to the client by way of a form that sends itself (OAuth 2.0 Form Post Response Mode section 2); without scripts its button
+/// does.
+#[derive(Template)]
+#[template(path = "form_post.html")]
+pub(crate) struct FormPostPage<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) client: &'a str,
+    pub(crate) action: &'a str,
+    pub(crate) parameters: &'a [(&'static str, &'a str)],
+    script: &'static str,
+}
+
+impl<'a> FormPostPage<'a> {
+    pub(crate) fn new(
+        frame: Frame<'a>,
+        client: &'a str,
+        action: &'a str,
+        parameters: &'a [(&'static str, &'a str)],
+    ) -> Self {
+        Self { frame, client, action, parameters, script: SUBMIT }
+    }
+}
+
+/// Renders a page.
+pub(crate) fn page(status: StatusCode, page: &impl Template) -> Response<Body> {
+    html(status, page, &POLICY)
+}
+
+/// Renders a page that sends its form by itself.
+pub(crate) fn form_post(page: &FormPostPage<'_>) -> Response<Body> {
+    html(StatusCode::OK, page, &POLICY_WITH_SUBMIT)
+}
+
+fn html(status: StatusCode, page: &impl Template, policy: &HeaderValue) -> Response<Body> {
+    let Ok(text) = page.render() else {
+        return super::plain(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written");
+    };
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

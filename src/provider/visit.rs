@@ -1,0 +1,161 @@
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+};
+
+use super::{
+    Call, ErrorCode, OAuthError,
+    cookies::{Cookie, Cookies},
+    pages::{self, Frame, Notice, NoticePage, Texts, WayOn},
+};
+use crate::{
+    account::{AccountError, session::Session, unguessable},
+    realm::{Client, Realm},
+    store::StoreError,
+};
+
+/// One request of a browser: the call, its cookies, its SSO session and the language of its pages.
+pub(crate) struct Visit<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) cookies: Cookies,
+    pub(crate) session: Option<Session>,
+    accept_language: Option<String>,
+    set_cookies: Vec<HeaderValue>,
+}
+
+impl<'a> Visit<'a> {
+    /// Reads the cookies and finds the session.
+    pub(crate) async fn begin(call: &'a Call, headers: &HeaderMap) -> Result<Self, StoreError> {
+        let cookies = Cookies::of(headers, &call.realm);
+        let session = match &cookies.session {
+            Some(cookie) => Session::find(&*call.provider.store, &call.realm, cookie, call.now).await?,
+            None => None,
+        };
+        Ok(Self { session, ..Self::without_session(call, headers) })
+    }
+
+    /// The same where the store can't be asked.
+    pub(crate) fn without_session(call: &'a Call, headers: &HeaderMap) -> Self {
+        let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        Self {
+            call,
+            cookies: Cookies::of(headers, &call.realm),
+            session: None,
+            accept_language: language.map(str::to_owned),
+            set_cookies: Vec::new(),
+        }
+    }
+
+    pub(crate) fn realm(&self) -> &'a Realm {
+        &self.call.realm
+    }
+
+    /// The words in the language that the request or the browser asks for.
+    pub(crate) fn texts(&self, ui_locales: Option<&str>) -> &'static Texts {
+        Texts::negotiate(ui_locales, self.accept_language.as_deref())
+    }
+
+    pub(crate) fn frame(&self, ui_locales: Option<&str>) -> Frame<'a> {
+        Frame::new(self.realm(), self.texts(ui_locales))
+    }
+
+    /// The browser's secret; one that has none gets one with the answer.
+    pub(crate) fn browser_secret(&mut self) -> Result<String, AccountError> {
+        if let Some(secret) = &self.cookies.browser {
+            return Ok(secret.clone());
+        }
+        let secret = unguessable()?;
+        self.set_cookies.extend(Cookie::Browser.set(self.realm(), &secret));
+        self.cookies.browser = Some(secret.clone());
+        Ok(secret)
+    }
+
+    /// The browser is signed in by this session from now on.
+    pub(crate) fn sign_in(&mut self, session: Session, cookie: &str) {
+        self.set_cookies.extend(Cookie::Session.set(self.realm(), cookie));
+        self.session = Some(session);
+    }
+
+    /// The browser is signed out.
+    pub(crate) fn sign_out(&mut self) {
+        self.set_cookies.extend(Cookie::Session.clear(self.realm()));
+        self.session = None;
+    }
+
+    /// Adds the cookies that were set on the way.
+    pub(crate) fn finish(self, mut response: Response<Body>) -> Response<Body> {
+        for cookie in self.set_cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// A page that only tells something; where `client` is known it leads back there.
+    pub(crate) fn notice(
+        &self,
+        status: StatusCode,
+        choose: fn(&Texts) -> Notice,
+        client: Option<&Client>,
+        ui_locales: Option<&str>,
+    ) -> Response<Body> {
+        let frame = self.frame(ui_locales);
+        let way_on = client.and_then(|client| back_to(client, frame.texts));
+        let notice = choose(frame.texts);
+        pages::page(status, &NoticePage { frame, notice, error: None, way_on })
+    }
+
+    /// An error on a page: the client or its redirect URI can't be trusted, so nothing goes back to it (RFC 6749 section 4.1.2.1).
+    pub(crate) fn error_page(&self, choose: fn(&Texts) -> Notice, error: OAuthError) -> Response<Body> {
+        let frame = self.frame(None);
+        let notice = choose(frame.texts);
+        let status = error.status.unwrap_or(StatusCode::BAD_REQUEST);
+        let page = NoticePage { frame, notice, error: Some(error.clone()), way_on: None };
+        with_error(pages::page(status, &page), error)
+    }
+
+    /// The page for when the store or the machine can't do it.
+    pub(crate) fn trouble(&self, error: &AccountError) -> Response<Body> {
+        tracing::warn!(%error, "a sign-in could not go on");
+        match error {
+            AccountError::Store(StoreError::Corrupt(_)) | AccountError::NoEntropy(_) => {
+                let response = self.notice(StatusCode::INTERNAL_SERVER_ERROR, |texts| texts.failed, None, None);
+                with_error(response, OAuthError::new(ErrorCode::ServerError, error.to_string()))
+            }
+            AccountError::Store(StoreError::Unavailable(_) | StoreError::Conflict) => {
+                let mut response = self.notice(StatusCode::SERVICE_UNAVAILABLE, |texts| texts.unavailable, None, None);
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+                with_error(response, OAuthError::new(ErrorCode::TemporarilyUnavailable, "the store is unavailable"))
+            }
+        }
+    }
+}
+
+/// Lets the rim count and log a response under the error that it tells.
+pub(crate) fn with_error(mut response: Response<Body>, error: OAuthError) -> Response<Body> {
+    response.extensions_mut().insert(error);
+    response
+}
+
+/// 303: the browser goes on with GET, whatever it came with (RFC 9700 section 4.12).
+pub(crate) fn see_other(location: &str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    match HeaderValue::try_from(location) {
+        Ok(location) => {
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            response.headers_mut().insert(header::LOCATION, location);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+        Err(_) => super::plain(StatusCode::INTERNAL_SERVER_ERROR, "there is no way back to the application"),
+    }
+}
+
+/// A link to the origin of the client's first web address; applications without one are found by the person.
+pub(crate) fn back_to(client: &Client, texts: &Texts) -> Option<WayOn> {
+    let origin = client.redirect_uris.iter().find_map(|uri| {
+        let url = url::Url::parse(uri.as_str()).ok()?;
+        matches!(url.scheme(), "https" | "http").then(|| format!("{}/", url.origin().ascii_serialization()))
+    })?;
+    let label = format!("{}{}{}", texts.back_to.0, client.display_name, texts.back_to.1);
+    Some(WayOn { href: origin, label, is_secondary: false })
+}
