@@ -10,6 +10,8 @@ pub mod apply;
 pub mod cluster_trust;
 /// What must be written, as a value.
 pub mod plan;
+/// A directory looked at once: what `realmkeeper check` finds.
+pub mod review;
 /// Feeds of the same events: the API server and a directory.
 pub mod source;
 /// What the API server would say of an object, said in process.

@@ -1,8 +1,9 @@
 //! What the API server would say of an object, said in process: unknown fields, the schema, metadata, and the CEL rules with
 //! their transitions. The schemas are compiled once, from the very definitions that are installed in a cluster.
 //!
-//! The order is the API server's. Fields that the schema doesn't know are pruned ([`prune`]); the rest is held against the schema
-//! and the rules ([`validate`]), and the rules are skipped where the shape is too wrong for them to mean anything.
+//! The order is the API server's: fields that the schema doesn't know are pruned ([`prune`]), the rest is held against the schema
+//! and the rules ([`validate`]). Where the shape of an object is wrong the API server runs no rule; here those still run that look
+//! at nothing of that shape, so that more is said at once.
 
 mod core;
 mod metadata;
@@ -10,9 +11,10 @@ mod node;
 mod prune;
 mod structural;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use kube::core::cel::{CompiledSchema, compile_schema, validate_compiled};
+use kube::core::cel::{CompiledSchema, ErrorKind, ValidationError, compile_schema, validate_compiled};
 use serde_json::Value;
 
 use super::source::{FieldProblem, Kind};
@@ -24,14 +26,27 @@ use structural::Problems;
 struct Schema {
     node: Node,
     rules: CompiledSchema,
+    /// The rules that report at a field below the place where they stand.
+    pointing: BTreeSet<String>,
 }
 
 impl Schema {
     fn of(kind: Kind) -> Option<Self> {
         let crd = serde_json::to_value(crd_of(kind.as_str())?).ok()?;
         let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema")?;
-        Some(Self { node: Node::parse(schema), rules: compile_schema(schema) })
+        let mut pointing = BTreeSet::new();
+        collect_pointing(schema, &mut pointing);
+        Some(Self { node: Node::parse(schema), rules: compile_schema(schema), pointing })
     }
+}
+
+fn collect_pointing(schema: &Value, pointing: &mut BTreeSet<String>) {
+    let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten();
+    let rules = rules.filter(|rule| rule.get("fieldPath").is_some()).filter_map(|rule| rule.get("rule")?.as_str());
+    pointing.extend(rules.map(str::to_owned));
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let children = ["items", "additionalProperties"].into_iter().filter_map(|keyword| schema.get(keyword));
+    properties.map(|(_, child)| child).chain(children).for_each(|child| collect_pointing(child, pointing));
 }
 
 static SCHEMAS: LazyLock<Vec<(Kind, Schema)>> =
@@ -60,23 +75,31 @@ pub fn validate(kind: Kind, object: &Value, old: Option<&Value>) -> Vec<FieldPro
     match schema(kind) {
         Some(schema) => {
             structural::validate(&schema.node, object, "", &mut problems);
-            if !problems.blocking {
-                problems.found.extend(rules(schema, object, old));
-            }
+            let broken = rules(schema, object, old, &problems.misshapen);
+            problems.found.extend(broken);
         }
         None => core::validate(kind, object, old, &mut problems),
     }
     problems.found
 }
 
-fn rules(schema: &Schema, object: &Value, old: Option<&Value>) -> Vec<FieldProblem> {
+fn rules(schema: &Schema, object: &Value, old: Option<&Value>, misshapen: &[String]) -> Vec<FieldProblem> {
     let Err(errors) = validate_compiled(&schema.rules, object, old) else { return Vec::new() };
+    // A rule that looked at a wrong shape may have stumbled over it.
+    let looked_well = |error: &ValidationError| {
+        let below = |field: &&String| field.strip_prefix(&error.field_path).is_some();
+        misshapen.is_empty()
+            || (error.kind == ErrorKind::ValidationFailure
+                && !schema.pointing.contains(&error.rule)
+                && !misshapen.iter().any(|field| below(&field)))
+    };
     let field = |path: String| match path.trim_start_matches('.') {
         // The one thing that a rule at the root can look at beside the spec.
         "" => "metadata.name".to_owned(),
         path => path.to_owned(),
     };
-    errors.into_iter().map(|error| FieldProblem { field: field(error.field_path), message: error.message }).collect()
+    let problem = |error: ValidationError| FieldProblem { field: field(error.field_path), message: error.message };
+    errors.into_iter().filter(looked_well).map(problem).collect()
 }
 
 #[cfg(test)]

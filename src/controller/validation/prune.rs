@@ -75,6 +75,10 @@ pub(super) fn retain<'a>(
 const ALIKE: f64 = 0.7;
 
 fn message(name: &str, known: &[&str]) -> String {
+    if matches!(name, "true" | "false") {
+        return "is no field that the schema knows: y, n, yes, no, on and off are read as true and false, so put them in quotes"
+            .to_owned();
+    }
     let alike = |known: &&&str| strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase());
     let nearest = known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
     match nearest.filter(|nearest| alike(nearest) >= ALIKE) {

@@ -9,8 +9,8 @@ use super::node::{Bounds, ListType, Node, Type, name_of};
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     pub(super) found: Vec<FieldProblem>,
-    /// True once the shape is so wrong that rules would stumble over it.
-    pub(super) blocking: bool,
+    /// The fields whose shape is so wrong that rules would stumble over them.
+    pub(super) misshapen: Vec<String>,
 }
 
 impl Problems {
@@ -19,7 +19,8 @@ impl Problems {
     }
 
     pub(super) fn block(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.blocking = true;
+        let field = field.into();
+        self.misshapen.push(field.clone());
         self.add(field, message);
     }
 }
