@@ -18,7 +18,8 @@ pub(crate) struct RealmCaches(ArcSwap<HashMap<ObjectName, Arc<RealmCache>>>);
 
 /// Counters that were looked up once, and documents that were written once.
 pub(crate) struct RealmCache {
-    realm: String,
+    /// `namespace/name`.
+    pub(crate) realm: Arc<str>,
     counters: [[OnceLock<Counter>; OUTCOMES]; Endpoint::ALL.len()],
     pub(crate) documents: ArcSwapOption<Documents>,
 }
@@ -82,7 +83,7 @@ impl RealmCaches {
 impl RealmCache {
     fn new(name: &ObjectName) -> Self {
         Self {
-            realm: name.to_string(),
+            realm: name.to_string().into(),
             counters: std::array::from_fn(|_| std::array::from_fn(|_| OnceLock::new())),
             documents: ArcSwapOption::empty(),
         }

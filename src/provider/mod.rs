@@ -36,7 +36,6 @@ use axum::{
 };
 use futures::FutureExt;
 use jiff::Timestamp;
-use tracing::Instrument;
 
 pub use authorization::{Authorization, CodePayload};
 pub use call::{Call, Peer};
@@ -45,7 +44,7 @@ pub use error::{ErrorCode, OAuthError};
 pub use params::{InvalidParams, MAX_FORM_LENGTH, Params};
 
 use self::{
-    cache::{Outcome, RealmCaches},
+    cache::{Outcome, RealmCache, RealmCaches},
     endpoint::Sharing,
     request_id::{RequestId, X_REQUEST_ID},
 };
@@ -53,7 +52,7 @@ use crate::{
     account::PasswordPool,
     realm::{Realm, Registry, workload::ClusterTrust},
     store::Store,
-    telemetry::{Latency, Metrics},
+    telemetry::{Latency, Metrics, request::RequestContext},
 };
 
 /// Everything that the endpoints share; one a process.
@@ -97,19 +96,18 @@ impl Provider {
         let id = RequestId::of(request.headers());
         let mut response = match self.route(&request) {
             Ok((realm, endpoint)) => {
-                let span = tracing::info_span!(
-                    "request", request_id = %id, realm = %realm.name, endpoint = endpoint.name(), client_id = tracing::field::Empty
-                );
+                let cache = self.caches.of(&realm, &self.registry, &self.metrics);
+                let context = RequestContext::new(id.to_header(), cache.realm.clone(), endpoint.name());
                 let call = Call { provider: self.clone(), realm, endpoint, peer, now };
-                self.answer(call, request).instrument(span).await
+                context.scope(self.answer(call, &cache, request)).await
             }
             Err(response) => *response,
         };
-        response.headers_mut().insert(X_REQUEST_ID, id.into_header());
+        response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         response
     }
 
-    async fn answer(&self, call: Call, mut request: Request<Body>) -> Response<Body> {
+    async fn answer(&self, call: Call, cache: &RealmCache, mut request: Request<Body>) -> Response<Body> {
         let cross_origin = request.headers().contains_key(header::ORIGIN);
         let is_head = request.method() == Method::HEAD;
         let mut response = match guard::before(call.endpoint, &request) {
@@ -122,12 +120,12 @@ impl Provider {
             }
         };
         guard::after(call.endpoint, &call.realm, cross_origin, &mut response);
-        self.record(&call, &response);
+        self.record(&call, cache, &response);
         if is_head { guard::without_body(response) } else { response }
     }
 
     /// Counts and logs how a request ended.
-    fn record(&self, call: &Call, response: &Response<Body>) {
+    fn record(&self, call: &Call, cache: &RealmCache, response: &Response<Body>) {
         let took = Duration::try_from((self.clock)().duration_since(call.now)).unwrap_or_default();
         if let Some(histogram) = self.durations.get(call.endpoint as usize) {
             histogram.observe(took);
@@ -140,7 +138,7 @@ impl Provider {
             None if status.is_client_error() => Outcome::Refused,
             None => Outcome::Ok,
         };
-        self.caches.of(&call.realm, &self.registry, &self.metrics).count(&self.metrics, call.endpoint, outcome);
+        cache.count(&self.metrics, call.endpoint, outcome);
         let (status, micros, outcome) = (status.as_u16(), took.as_micros(), outcome.as_str());
         let reason = error.map(|error| &*error.description);
         match status {

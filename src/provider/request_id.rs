@@ -1,9 +1,6 @@
-use std::{
-    fmt,
-    sync::{
-        LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -41,15 +38,9 @@ impl RequestId {
         Self(HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown")))
     }
 
-    /// For the answer.
-    pub(crate) fn into_header(self) -> HeaderValue {
-        self.0
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.to_str().unwrap_or("unknown"))
+    /// For the answer and the log: visible ASCII.
+    pub(crate) fn to_header(&self) -> HeaderValue {
+        self.0.clone()
     }
 }
 
@@ -69,7 +60,7 @@ mod tests {
         let of = |id: &[u8]| {
             let mut headers = HeaderMap::new();
             headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(id).unwrap());
-            RequestId::of(&headers).to_string()
+            RequestId::of(&headers).to_header()
         };
         assert_eq!(of(b"0b8c2c1e-7a.X_1"), "0b8c2c1e-7a.X_1");
         for bad in [&b""[..], b"a b", b"a\tb", b"\xff", b"a\"b", b"{}", &[b'a'; 65]] {

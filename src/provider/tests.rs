@@ -160,6 +160,6 @@ async fn what_is_refused_is_logged_under_the_request_id() {
     let _guard = tracing::subscriber::set_default(lines);
     staff().send(Method::PUT, "/token", &[("x-request-id", "r-7")], String::new()).await;
     let line: Value = serde_json::from_str(captured.text().lines().last().unwrap()).unwrap();
-    assert_eq!((&line["span"]["request_id"], &line["span"]["realm"]), (&"r-7".into(), &"identity/staff".into()));
+    assert_eq!((&line["request_id"], &line["realm"]), (&"r-7".into(), &"identity/staff".into()));
     assert_eq!((&line["status"], &line["outcome"]), (&405.into(), &"refused".into()));
 }

@@ -5,6 +5,8 @@ mod latency;
 pub mod logs;
 mod management;
 mod metrics;
+/// Which request a log line belongs to.
+pub mod request;
 
 pub use latency::Latency;
 pub use management::{Management, Readiness};

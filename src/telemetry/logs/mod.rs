@@ -1,3 +1,5 @@
+mod format;
+
 use std::{io, panic, thread};
 
 use tracing::{Level, Metadata, Subscriber};
@@ -17,7 +19,8 @@ pub enum LogStyle {
         /// Colours.
         colour: bool,
     },
-    /// One JSON object a line: `timestamp`, `level`, `target`, `message`, the line's fields, and `span` with the `request_id`.
+    /// One JSON object a line: `timestamp`, `level`, `target`, `message`, `request_id`, `realm` and `endpoint` where there is a
+    /// request, and the line's own fields.
     Json,
 }
 
@@ -58,8 +61,8 @@ where
     let filter = EnvFilter::builder().parse(filter)?;
     let layer = fmt::layer().with_writer(writer);
     let lines = match style {
-        LogStyle::Text { colour } => layer.with_ansi(colour).boxed(),
-        LogStyle::Json => layer.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
+        LogStyle::Text { colour } => layer.with_ansi(colour).event_format(format::Text).boxed(),
+        LogStyle::Json => layer.with_ansi(false).event_format(format::Json).boxed(),
     };
     Ok(tracing_subscriber::registry().with(filter).with(filter_fn(is_harmless)).with(lines))
 }
@@ -76,10 +79,13 @@ pub(crate) mod tests {
         sync::{Arc, Mutex},
     };
 
+    use axum::http::HeaderValue;
     use serde_json::{Value, json};
+    use tracing::Instrument;
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::{LogStyle, subscriber};
+    use crate::telemetry::request::{RequestContext, set_client};
 
     /// Collects what is logged.
     #[derive(Clone, Default)]
@@ -110,22 +116,41 @@ pub(crate) mod tests {
         }
     }
 
-    #[test]
-    fn a_json_line_has_the_request_id_and_the_fields() {
+    /// What is logged within a request, in this style.
+    async fn within_a_request(style: LogStyle) -> String {
         let captured = Captured::default();
-        let subscriber = subscriber(LogStyle::Json, "info", captured.clone()).unwrap();
-        tracing::subscriber::with_default(subscriber, || {
-            let _span = tracing::info_span!("request", request_id = "r-1", endpoint = "token").entered();
-            tracing::info!(status = 401, outcome = "invalid_client", "refused");
+        let subscriber = subscriber(style, "info", captured.clone()).unwrap();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let context = RequestContext::new(HeaderValue::from_static("r-1"), "identity/staff".into(), "token");
+        let work = async {
+            set_client("web");
+            tracing::info!(status = 401, r#type = "x", level = "LOUD", "refused");
             tracing::debug!("not at this level");
+        };
+        context.scope(work.instrument(tracing::info_span!("outer", a = 1))).await;
+        captured.text()
+    }
+
+    #[tokio::test]
+    async fn a_json_line_has_the_request_id_and_the_fields() {
+        let text = within_a_request(LogStyle::Json).await;
+        let mut line: Value = serde_json::from_str(text.trim()).unwrap();
+        assert!(line["timestamp"].take().as_str().unwrap().ends_with('Z'));
+        let expected = json!({
+            "timestamp": null, "level": "INFO", "target": "realmkeeper::telemetry::logs::tests", "message": "refused",
+            "status": 401, "type": "x", "spans": "outer{a=1}",
+            "request_id": "r-1", "realm": "identity/staff", "endpoint": "token", "client_id": "web",
         });
-        let text = captured.text();
-        let line: Value = serde_json::from_str(text.trim()).unwrap();
-        assert_eq!(line["span"], json!({"name": "request", "request_id": "r-1", "endpoint": "token"}));
-        assert_eq!(
-            (&line["status"], &line["message"], &line["level"]),
-            (&json!(401), &json!("refused"), &json!("INFO"))
-        );
+        assert_eq!(line, expected);
+    }
+
+    #[tokio::test]
+    async fn a_text_line_has_them_too() {
+        let text = within_a_request(LogStyle::Text { colour: false }).await;
+        let end = "INFO realmkeeper::telemetry::logs::tests: outer{a=1}: refused status=401 type=\"x\" level=\"LOUD\" \
+                   request_id=r-1 realm=identity/staff endpoint=token client_id=web\n";
+        assert!(text.ends_with(end), "{text}");
+        assert!(within_a_request(LogStyle::Text { colour: true }).await.contains("\u{1b}[2mrequest_id=r-1"));
     }
 
     #[test]
