@@ -184,20 +184,21 @@ fn authority(request: &Request<Body>) -> Option<&str> {
     hosts.next().is_none().then_some(host)
 }
 
-/// Each endpoint's own module answers; the methods are those of [`Endpoint::allows`].
+/// Each endpoint's own module answers; the methods are those of [`Endpoint::allows`]. The future of a request is as large as that of
+/// the largest endpoint, and is moved about: those that wait for a person's clicks are boxed.
 async fn dispatch(call: &Call, request: Request<Body>) -> Response<Body> {
     match call.endpoint {
         Endpoint::Discovery | Endpoint::AuthorizationServerMetadata | Endpoint::Jwks => {
             discovery::handle(call, &request)
         }
-        Endpoint::Authorize => authorize::handle(call, request).await,
+        Endpoint::Authorize => Box::pin(authorize::handle(call, request)).await,
         Endpoint::Token => not_built(&request),
         Endpoint::Userinfo => not_built(&request),
         Endpoint::Introspect => not_built(&request),
         Endpoint::Revoke => not_built(&request),
-        Endpoint::Logout => logout::handle(call, request).await,
-        Endpoint::Login => login::handle(call, request).await,
-        Endpoint::Consent => consent::handle(call, request).await,
+        Endpoint::Logout => Box::pin(logout::handle(call, request)).await,
+        Endpoint::Login => Box::pin(login::handle(call, request)).await,
+        Endpoint::Consent => Box::pin(consent::handle(call, request)).await,
     }
 }
 

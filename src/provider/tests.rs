@@ -163,3 +163,11 @@ async fn what_is_refused_is_logged_under_the_request_id() {
     assert_eq!((&line["request_id"], &line["realm"]), (&"r-7".into(), &"identity/staff".into()));
     assert_eq!((&line["status"], &line["outcome"]), (&405.into(), &"refused".into()));
 }
+
+#[tokio::test]
+async fn the_future_of_a_request_stays_small() {
+    let staff = staff();
+    let request = Request::get("/").body(Body::empty()).unwrap();
+    let size = size_of_val(&staff.provider.handle(peer(), request));
+    assert!(size < 6 * 1024, "{size} bytes are moved about for each request");
+}

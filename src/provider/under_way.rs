@@ -13,6 +13,7 @@ use super::{
 use crate::{
     account::interaction::{Found, Interaction},
     realm::{Client, User},
+    telemetry::request::set_client,
 };
 
 /// A page of a sign-in under way, opened by the browser that began it: what `/login` and `/consent` have in common.
@@ -48,7 +49,7 @@ impl<'a> UnderWay<'a> {
             .map_err(|error| visit.error_page(|texts| texts.bad_request, error.into()))?;
         let request =
             authorize::check(&call.realm, &params, call.now).map_err(|refusal| authorize::refuse(&visit, refusal))?;
-        tracing::Span::current().record("client_id", request.client.id.as_str());
+        set_client(&request.client.id);
         Ok(Self { visit, form, query, interaction, request, browser, is_post })
     }
 

@@ -51,7 +51,7 @@ use super::{
 use crate::{
     account::{AccountError, interaction::Interaction},
     store::StoreError,
-    telemetry::SignInOutcome,
+    telemetry::{SignInOutcome, request::set_client},
 };
 
 /// A POST without our cookies is repeated as GET where its parameters fit a URL of this length.
@@ -84,7 +84,7 @@ async fn answer(visit: &mut Visit<'_>, params: &Params, is_post: bool) -> Respon
         Ok(request) => request,
         Err(refusal) => return refuse(visit, refusal),
     };
-    tracing::Span::current().record("client_id", request.client.id.as_str());
+    set_client(&request.client.id);
     // A form of another site comes without our cookies (SameSite=Lax), the redirect after it with them.
     if is_post && visit.cookies.is_empty() && request.encoded.len() <= MAX_BOUNCED {
         return see_other(&format!("{}?{}", call.realm.issuer.endpoint("/authorize"), request.encoded));
