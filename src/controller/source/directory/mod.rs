@@ -2,8 +2,7 @@
 //! second, with no cluster at all.
 
 mod files;
-/// Where the server's own files stand.
-pub mod layout;
+mod layout;
 mod state;
 mod status;
 

@@ -141,7 +141,8 @@ impl Directory {
         broken: &Broken,
         log: &mut Vec<FileProblem>,
     ) -> Option<Event> {
-        let status = if key.kind.is_ours() { self.statuses.read(&layout::status(&self.root, key)) } else { None };
+        let status_file = layout::status(&self.root, key).filter(|_| key.kind.is_ours());
+        let status = status_file.and_then(|file| self.statuses.read(&file));
         let entry = self.objects.entry(key.clone()).or_insert_with(|| Entry::new(found, status.as_ref()));
         entry.missing_since = None;
         entry.path.clone_from(&found.path);

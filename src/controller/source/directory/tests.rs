@@ -202,7 +202,7 @@ fn an_object_that_stands_twice_counts_once() {
 fn a_status_that_was_written_comes_back_with_its_object() {
     let (folder, mut directory) = seen(&[("a.yaml", &realm("staff", ""))]);
     let key = super::super::ObjectKey::new(Kind::Realm, "default", "staff");
-    let path = layout::status(folder.path(), &key);
+    let path = layout::status(folder.path(), &key).unwrap();
     assert_eq!(path, folder.path().join(".realmkeeper/status/Realm/default/staff.yaml"));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, "status: {issuer: http://x}\n").unwrap();
@@ -210,6 +210,14 @@ fn a_status_that_was_written_comes_back_with_its_object() {
     let Event::Applied(Object::Realm(realm)) = &events[0] else { panic!("{events:?}") };
     assert_eq!(realm.status.as_ref().unwrap().issuer.as_deref(), Some("http://x"));
     assert_eq!(realm.metadata.generation, Some(1), "a status is no new generation");
+}
+
+#[test]
+fn a_name_that_leads_out_of_the_folder_has_no_status() {
+    for (namespace, name) in [("default", "../../../x"), ("..", "x"), ("a/b", "x"), ("", "x")] {
+        let key = super::super::ObjectKey::new(Kind::Realm, namespace, name);
+        assert_eq!(layout::status(Path::new("/d"), &key), None, "{namespace} {name}");
+    }
 }
 
 #[tokio::test]
