@@ -20,5 +20,5 @@ lint: ## formatting and lints, as CI has them
 bench: ## requests a second beside a bare server, on one core: docs/performance.md says how to read it
 	scripts/setup build && $(cargo) bench --bench load
 
-crds: ## writes crds/ anew from the Rust types
-	scripts/setup build && $(cargo) run --quiet -- crds --output crds
+crds: ## writes crds/ and docs/resources.md anew from the Rust types
+	scripts/setup build && $(cargo) run --quiet -- crds --output crds && REALMKEEPER_WRITE_REFERENCE=1 $(cargo) test --quiet --test provider the_reference

@@ -23,3 +23,5 @@ mod suite;
 mod browser;
 mod crash;
 mod openid_client;
+mod reference;
+mod tour;
