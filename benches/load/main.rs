@@ -26,7 +26,7 @@ const LOAD_CORE: &str = "1";
 fn main() {
     let arguments: Vec<String> = env::args().collect();
     match arguments.get(1).map(String::as_str) {
-        Some("bare") => bare::run(&arguments[2]),
+        Some("bare") => bare::run(&arguments[2], &arguments[3]),
         Some("drive") => drive(arguments.get(2).filter(|argument| !argument.starts_with('-')).cloned()),
         _ => pin(&arguments),
     }

@@ -20,12 +20,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// The bare server.
-    pub fn bare() -> Self {
+    /// The bare server, with the keys of the realms of a folder.
+    pub fn bare(folder: &Path) -> Self {
         let address = free_address();
         let itself = std::env::current_exe().unwrap();
         let server = Self::spawn(
-            Command::new("taskset").args(["-c", SERVER_CORE]).arg(itself).args(["bare", &address]),
+            Command::new("taskset").args(["-c", SERVER_CORE]).arg(itself).args(["bare", &address]).arg(folder),
             &address,
         );
         server.wait(|| TcpStream::connect(&server.address).is_ok());

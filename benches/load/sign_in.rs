@@ -35,7 +35,7 @@ pub async fn refresh_token(address: &str) -> String {
                 assert!(pages < 4, "sign-in goes on without end: {}", page.body);
                 let typed: &[(&str, &str)] = match page.body.contains("name=\"password\"") {
                     true => &[("username", "ada"), ("password", PASSWORD)],
-                    false => &[("decision", "allow")],
+                    false => &[("action", "allow")],
                 };
                 landing = agent.submit(&page, typed).await;
             }

@@ -22,6 +22,14 @@ impl Figures {
     }
 }
 
+impl Figures {
+    /// Those of the median throughput.
+    pub fn median(mut all: Vec<Self>) -> Self {
+        all.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+        all.swap_remove(all.len() / 2)
+    }
+}
+
 /// A row: what was asked, the provider's figures, its limit's.
 pub struct Row {
     pub name: &'static str,
