@@ -162,7 +162,10 @@ impl Directory {
         if !changed && entry.status == status && entry.problems.is_empty() {
             return None;
         }
-        if changed && entry.good.as_ref().is_some_and(|good| without_metadata(good) != without_metadata(&found.value)) {
+        // As in a cluster, what was bad in between was a generation too.
+        let mended = !entry.problems.is_empty();
+        let edited = entry.good.as_ref().is_some_and(|good| without_metadata(good) != without_metadata(&found.value));
+        if mended || (changed && edited) {
             entry.generation += 1;
         }
         self.version += 1;
@@ -251,6 +254,9 @@ impl Entry {
         // A Namespace has no status in which anything could be reported.
         if self.problems == problems || key.kind == Kind::Namespace {
             return None;
+        }
+        if self.good.is_some() || !self.problems.is_empty() {
+            self.generation += 1;
         }
         self.problems.clone_from(&problems);
         let meta = self.good.as_ref().unwrap_or(&self.candidate).get("metadata").cloned();

@@ -158,7 +158,10 @@ fn a_broken_file_keeps_its_last_good_objects_and_is_reported_with_its_line() {
     );
     assert_eq!(look(&mut directory), Vec::<String>::new(), "it is said once");
     write(folder.path(), "a.yaml", &both);
-    assert_eq!(look(&mut directory), ["applied Realm/default/guests", "applied Realm/default/staff"]);
+    let events = directory.scan(START).events;
+    assert_eq!(words(&events), ["applied Realm/default/guests", "applied Realm/default/staff"]);
+    let Event::Applied(mended) = &events[0] else { panic!() };
+    assert_eq!(mended.meta().generation, Some(3), "what was bad in between was a generation too");
 }
 
 #[test]
