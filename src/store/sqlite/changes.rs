@@ -147,6 +147,24 @@ pub(super) fn run(connection: &Connection, sql: &str, values: impl Params) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn no_statement_walks_through_a_table() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, "memory".as_ref()).unwrap();
+        let changes = [INSERT, CONSUME, RESUCCEED, REMOVE_UNUSED, REMOVE, REMOVE_GRANT, REMOVE_SESSION];
+        let others = [COUNT, RESET, SWEEP_ARTIFACTS, SWEEP_COUNTERS, INTERACTIONS, row::FIND, row::COUNTER];
+        for sql in changes.into_iter().chain(others) {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next().unwrap() {
+                let step: String = row.get("detail").unwrap();
+                let fine = !step.starts_with("SCAN") && !step.contains("TEMP B-TREE") || step.contains("subquery");
+                assert!(fine, "{step}: {sql}");
+            }
+        }
+    }
 
     #[test]
     fn the_statement_that_counts_interactions_counts_their_kind() {

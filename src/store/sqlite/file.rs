@@ -37,18 +37,22 @@ impl Claim {
     /// The connection that writes. Everything committed on it is on the disk.
     pub(super) fn writer(&self) -> Result<Connection, OpenError> {
         let connection = self.connect()?;
+        // Before anything is in the file. A commit writes a few pages here and there, so half of the usual size means half the log.
+        connection
+            .pragma_update(None, "page_size", 2048)
+            .map_err(OpenError::sqlite(&self.path, "setting the size of its pages"))?;
         let mode = connection
             .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
             .map_err(OpenError::sqlite(&self.path, "turning on the write-ahead log"))?;
         if !mode.eq_ignore_ascii_case("wal") {
             return Err(OpenError::NoWriteAheadLog { path: self.path.clone() });
         }
-        // FULL: the log is synchronised at each commit. fullfsync: macOS does not mean it otherwise. 8,192 pages are 32 MiB of
+        // FULL: the log is synchronised at each commit. fullfsync: macOS does not mean it otherwise. 16,384 pages are 32 MiB of
         // log between two rounds of moving it into the file: fewer stalls, still a quick start after a crash.
         connection
             .execute_batch(
                 "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
-                 PRAGMA wal_autocheckpoint = 8192; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384;",
+                 PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768;",
             )
             .map_err(OpenError::sqlite(&self.path, "setting it up"))?;
         Ok(connection)

@@ -5,11 +5,11 @@ use rusqlite::{Connection, ErrorCode, Row, params};
 
 use super::super::{Artifact, Consumed, Counter, IdHash, Kind, StoreError};
 
-const FIND: &str = "
+pub(super) const FIND: &str = "
 SELECT realm, grant_id, session_id, payload, expires_at, consumed_at, successor
 FROM artifact WHERE kind = ?1 AND id = ?2 AND expires_at > ?3";
 
-const COUNTER: &str = "SELECT count, expires_at FROM counter WHERE key = ?1 AND expires_at > ?2";
+pub(super) const COUNTER: &str = "SELECT count, expires_at FROM counter WHERE key = ?1 AND expires_at > ?2";
 
 pub(super) fn find(
     connection: &Connection,
