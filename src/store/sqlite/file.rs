@@ -18,7 +18,16 @@ use super::super::OpenError;
 #[derive(Debug)]
 pub(super) struct Claim {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Closing alone would leave it to a child process that is just being started and still has a copy of everything open.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(store = %self.path.display(), %error, "the store's lock could not be let go before its file is closed");
+        }
+    }
 }
 
 impl Claim {
@@ -27,7 +36,7 @@ impl Claim {
         let path = true_path(path).map_err(OpenError::io(path, "finding the file"))?;
         let lock = lock(&path)?;
         make_private(&path).map_err(OpenError::io(&path, "making the file"))?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -215,19 +215,60 @@ async fn a_counter_stops_at_its_greatest_number() {
     }
 }
 
+/// A store whose writer begins when it is told, on a connection as the test wants it.
+fn idle(path: &Path, prepare: impl FnOnce(&Connection)) -> (SqliteStore, impl FnOnce()) {
+    let claim = Arc::new(Claim::new(path).unwrap());
+    let mut connection = claim.writer().unwrap();
+    schema::migrate(&mut connection, path).unwrap();
+    prepare(&connection);
+    let (jobs, receiver) = mpsc::channel(QUEUE);
+    let readers = vec![start_reader(&claim).unwrap()];
+    let store = SqliteStore { path: path.into(), jobs, readers, next_reader: AtomicUsize::new(0) };
+    let writer = Writer { connection, jobs: receiver, interactions: Interactions::new(9), claim: claim.clone() };
+    (store, move || start(&claim, "store-writer", move || writer.run()).unwrap())
+}
+
+/// One fails while it is written and takes the transaction with it, one lets the transaction fail at its very end.
+const TRAPS: &str = "
+CREATE TABLE parent (id INTEGER PRIMARY KEY);
+CREATE TABLE child (parent REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);
+CREATE TRIGGER now BEFORE INSERT ON artifact WHEN NEW.realm = 'now' BEGIN SELECT RAISE(ROLLBACK, 'trapped'); END;
+CREATE TRIGGER later BEFORE INSERT ON artifact WHEN NEW.realm = 'later' BEGIN INSERT INTO child VALUES (1); END;";
+
+#[tokio::test]
+async fn a_transaction_that_fails_is_acknowledged_to_nobody_and_the_next_one_works() {
+    for trap in ["now", "later"] {
+        let (_folder, path) = folder();
+        let (store, work) = idle(&path, |connection| connection.execute_batch(TRAPS).unwrap());
+        // All are in the queue before the writer begins, so they share a transaction; the trap is in its middle.
+        let commits = (0..21).map(|n| {
+            let mut artifact = token(&format!("{n}")).build();
+            artifact.realm = if n == 10 { trap.into() } else { artifact.realm };
+            store.commit(vec![Change::Insert(artifact)], now())
+        });
+        let counts = [IdHash::of("first"), IdHash::of("second")];
+        let counted = counts.iter().map(|key| store.count("r", key, Duration::from_secs(60), now()));
+        let (committed, counted, ()) =
+            futures::join!(futures::future::join_all(commits), futures::future::join_all(counted), async { work() });
+        for (n, outcome) in committed.into_iter().enumerate() {
+            assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{trap} {n}: {outcome:?}");
+            let found = store.find(Kind::RefreshToken, &IdHash::of(format!("{n}")), now()).await.unwrap();
+            assert_eq!(found, None, "{trap} {n}");
+        }
+        for (key, outcome) in counts.iter().zip(counted) {
+            assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{trap}: {outcome:?}");
+            assert_eq!(store.counter(key, now()).await.unwrap(), None);
+        }
+        store.commit(vec![Change::Insert(token("0").build())], now()).await.unwrap();
+        assert!(store.find(Kind::RefreshToken, &IdHash::of("0"), now()).await.unwrap().is_some());
+    }
+}
+
 #[tokio::test]
 async fn a_full_disk_refuses_all_of_a_commit_and_room_ends_the_refusal() {
     let (_folder, path) = folder();
-    let claim = Arc::new(Claim::new(&path).unwrap());
-    let mut connection = claim.writer().unwrap();
-    schema::migrate(&mut connection, &path).unwrap();
-    // As good as a full disk: no page more than this.
-    connection.execute_batch("PRAGMA max_page_count = 60").unwrap();
-    let (jobs, receiver) = mpsc::channel(QUEUE);
-    let writer = Writer { connection, jobs: receiver, interactions: Interactions::new(9), claim: claim.clone() };
-    start(&claim, "store-writer", move || writer.run()).unwrap();
-    let readers = vec![start_reader(&claim).unwrap()];
-    let store = SqliteStore { path, jobs, readers, next_reader: AtomicUsize::new(0) };
+    let (store, work) = idle(&path, |connection| connection.execute_batch("PRAGMA max_page_count = 120").unwrap());
+    work();
 
     let large = |id: &str| Change::Insert(token(id).payload(vec![1; 30_000]).expires_at(after(10)).build());
     let mut fitted = 0;

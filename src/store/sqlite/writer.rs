@@ -111,14 +111,12 @@ impl Writer {
         });
         let settled = match &applied {
             Ok(()) => run(&self.connection, "RELEASE job", []),
-            // It has gone already where SQLite has rolled back everything.
-            Err(_) if self.connection.is_autocommit() => Ok(0),
             Err(_) => {
                 run(&self.connection, "ROLLBACK TO job", []).and_then(|_| run(&self.connection, "RELEASE job", []))
             }
         };
         if settled.is_err() {
-            // Half a commit must not stay: the whole transaction goes, which `work_off` sees.
+            // Half a commit must not stay: the whole transaction goes (if SQLite has not ended it already), which `work_off` sees.
             self.roll_back();
         }
         applied.and(settled.map(drop))
