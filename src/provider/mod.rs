@@ -5,6 +5,7 @@ mod authorization;
 mod authorize;
 mod cache;
 mod call;
+mod client_auth;
 mod consent;
 mod cookies;
 mod csrf;
@@ -13,19 +14,24 @@ mod endpoint;
 mod error;
 mod guard;
 mod id_token_hint;
+mod introspect;
 mod login;
 mod logout;
+mod outbound;
 mod pages;
 mod params;
-#[allow(dead_code)]
 mod random;
 mod request_id;
+mod revoke;
 /// The listener.
 pub mod server;
 #[cfg(test)]
 #[allow(dead_code)] // builders for more tests than there are today
 pub(crate) mod testing;
+mod token;
+mod tokens;
 mod under_way;
+mod userinfo;
 mod visit;
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -39,6 +45,7 @@ use jiff::Timestamp;
 
 pub use authorization::{Authorization, CodePayload};
 pub use call::{Call, Peer};
+pub use client_auth::JwksCache;
 pub use endpoint::Endpoint;
 pub use error::{ErrorCode, OAuthError};
 pub use params::{InvalidParams, MAX_FORM_LENGTH, Params};
@@ -67,6 +74,8 @@ pub struct Provider {
     pub metrics: Arc<Metrics>,
     /// Where passwords are checked.
     pub passwords: PasswordPool,
+    /// The keys behind the `jwks_uri` of clients.
+    pub client_keys: JwksCache,
     /// Where `now` comes from.
     pub clock: Clock,
     pub(crate) caches: RealmCaches,
@@ -86,8 +95,8 @@ impl Provider {
         clock: Clock,
     ) -> Self {
         let durations = Endpoint::ALL.map(|endpoint| metrics.request_duration(endpoint.name()));
-        let (passwords, caches) = (PasswordPool::default(), RealmCaches::default());
-        Self { registry, store, cluster, metrics, passwords, clock, caches, durations }
+        let (passwords, client_keys, caches) = (PasswordPool::default(), JwksCache::default(), RealmCaches::default());
+        Self { registry, store, cluster, metrics, passwords, client_keys, clock, caches, durations }
     }
 
     /// Answers one request. Never panics, whatever a handler does.
@@ -192,18 +201,14 @@ async fn dispatch(call: &Call, request: Request<Body>) -> Response<Body> {
             discovery::handle(call, &request)
         }
         Endpoint::Authorize => Box::pin(authorize::handle(call, request)).await,
-        Endpoint::Token => not_built(&request),
-        Endpoint::Userinfo => not_built(&request),
-        Endpoint::Introspect => not_built(&request),
-        Endpoint::Revoke => not_built(&request),
+        Endpoint::Token => token::handle(call, request).await,
+        Endpoint::Userinfo => Box::pin(userinfo::handle(call, request)).await,
+        Endpoint::Introspect => Box::pin(introspect::handle(call, request)).await,
+        Endpoint::Revoke => Box::pin(revoke::handle(call, request)).await,
         Endpoint::Logout => Box::pin(logout::handle(call, request)).await,
         Endpoint::Login => Box::pin(login::handle(call, request)).await,
         Endpoint::Consent => Box::pin(consent::handle(call, request)).await,
     }
-}
-
-fn not_built(_: &Request<Body>) -> Response<Body> {
-    plain(StatusCode::NOT_IMPLEMENTED, "not here yet")
 }
 
 /// The message of a panic may hold anything, so it is not sent; the hook of [`crate::telemetry`] has logged its place.

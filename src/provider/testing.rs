@@ -73,6 +73,11 @@ impl TestProvider {
         *self.clock.lock().unwrap()
     }
 
+    /// Sets the clock.
+    pub(crate) fn set(&self, now: Timestamp) {
+        *self.clock.lock().unwrap() = now;
+    }
+
     /// Moves the clock on.
     pub(crate) fn advance(&self, by: Duration) {
         *self.clock.lock().unwrap() += by;
@@ -161,6 +166,46 @@ impl TestProvider {
         self.provider.store.commit(vec![Change::Insert(artifact)], self.now()).await.unwrap();
         code
     }
+
+    /// Redeems a code of [`Self::code`] by the header's secret, or by the name alone for a public client.
+    pub(crate) async fn redeem(&self, client: &str, code: &str) -> Reply {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", REDIRECT_URI),
+            ("code_verifier", VERIFIER),
+        ];
+        self.token(client, &form).await
+    }
+
+    /// A token request of the client by the header's secret, or by the name alone for a public client.
+    pub(crate) async fn token(&self, client: &str, form: &[(&str, &str)]) -> Reply {
+        match self.realm().client(client).is_some_and(|client| client.is_public()) {
+            true => self.post_form("/token", &[], &[form, &[("client_id", client)]].concat()).await,
+            false => self.post_as(client, "/token", form).await,
+        }
+    }
+
+    /// All tokens of a code flow that has just been authorised.
+    pub(crate) async fn tokens(&self, authorization: Authorization) -> Value {
+        let client = authorization.client_id.clone();
+        let code = self.code(authorization, |_| ()).await;
+        let reply = self.redeem(&client, &code).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+        reply.json()
+    }
+
+    /// What introspection tells the client `client` about a token.
+    pub(crate) async fn introspect(&self, client: &str, token: &str) -> Value {
+        let reply = self.post_as(client, "/introspect", &[("token", token)]).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+        reply.json()
+    }
+
+    /// True where the token is active, by the client's own word.
+    pub(crate) async fn is_active(&self, client: &str, token: &str) -> bool {
+        self.introspect(client, token).await["active"].as_bool().unwrap()
+    }
 }
 
 impl Reply {
@@ -205,6 +250,14 @@ pub(crate) fn authorization(client: &str, username: &str, scopes: &str) -> Autho
         sid: Some(format!("sid-{username}")),
         locale: None,
     }
+}
+
+/// The claims of a JWT that the realm has signed, and its header's `typ`.
+pub(crate) fn verified(token: &str) -> (String, Value) {
+    let compact = crate::jose::Compact::parse(token).unwrap();
+    let keyring = keyring();
+    let key = keyring.verifier(compact.kid().unwrap(), Timestamp::from_second(START).unwrap()).unwrap();
+    (compact.typ().unwrap().to_owned(), compact.verify(key).unwrap())
 }
 
 /// The secret of a client of [`client`].

@@ -1,0 +1,4 @@
+mod jwks_uri;
+mod private_key_jwt;
+mod secrets;
+mod service_account;

@@ -1,0 +1,59 @@
+//! One file a grant.
+
+mod authorization_code;
+mod client_credentials;
+mod pkce;
+mod refresh_token;
+
+use std::sync::Arc;
+
+pub(super) use self::{
+    authorization_code::exchange as authorization_code, client_credentials::exchange as client_credentials,
+    refresh_token::exchange as refresh_token,
+};
+use super::{TokenResponse, target};
+use crate::{
+    provider::{
+        Call, ErrorCode, OAuthError, Params,
+        tokens::{self, Grant, Holder, Spaced},
+    },
+    realm::{Client, User},
+    store::Change,
+};
+
+/// `invalid_grant`.
+fn invalid_grant(description: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidGrant, description)
+}
+
+/// The person of an authorization, where they may still sign in to the client.
+fn person<'a>(call: &'a Call, client: &Client, grant: &Grant) -> Result<&'a Arc<User>, OAuthError> {
+    let user = call.realm.user(&grant.authorization().subject).filter(|user| client.admits(user));
+    user.ok_or_else(|| invalid_grant("the user is gone, is disabled, or may not sign in to this client"))
+}
+
+/// The access token of a person, and the ID token where `openid` is among the scopes; the changes that store them.
+fn personal_tokens(
+    call: &Call,
+    client: &Client,
+    grant: &Grant,
+    scopes: &[&str],
+    nonce: Option<&str>,
+    params: &Params,
+) -> Result<(TokenResponse, Option<Change>), OAuthError> {
+    let user = person(call, client, grant)?;
+    let audience = target::audience(client, &grant.authorization().resources, params)?;
+    let access = tokens::mint_access_token(call, client, Holder::Person(user, grant), scopes, &audience)?;
+    let mut response = TokenResponse::new(access.token, access.expires_in, Spaced(scopes).to_string());
+    if scopes.contains(&"openid") {
+        let person = (&**user, grant.authorization());
+        response.id_token = Some(tokens::mint_id_token(call, client, person, scopes, &response.access_token, nonce)?);
+    }
+    Ok((response, access.artifact.map(Change::Insert)))
+}
+
+/// The authorised scopes that the client may still have.
+fn granted_scopes<'a>(client: &Client, grant: &'a Grant) -> Vec<&'a str> {
+    let granted = grant.authorization().scopes.iter().map(String::as_str);
+    granted.filter(|scope| client.scopes.iter().any(|own| **own == **scope)).collect()
+}

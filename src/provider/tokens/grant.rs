@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    provider::{Authorization, Call, CodePayload, random},
+    realm::{Client, GrantType},
+    store::{Artifact, IdHash, Kind, StoreError},
+};
+
+/// The payload of a [`Kind::Grant`]: an authorization that has been redeemed, from which every token of its family comes. When its
+/// artifact is gone (revoked, signed out, ended), all of them are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GrantPayload {
+    /// What the person has authorised.
+    pub(crate) authorization: Authorization,
+    /// As in the code's payload; the artifact's id is its hash.
+    pub(crate) grant_id: String,
+    /// No refresh token lives longer (seconds since the epoch); none: there is no refresh token.
+    pub(crate) refresh_until: Option<i64>,
+}
+
+/// A grant as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    pub(crate) payload: GrantPayload,
+    /// Hash of the `sid` that it ends with; none where it outlives the session (OpenID Connect Core section 11).
+    pub(crate) session: Option<IdHash>,
+    /// No token of its family lives longer.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Grant {
+    /// The grant that comes of a code.
+    ///
+    /// With the scope `offline_access` it outlives the SSO session and lasts for the refresh tokens' `lifetime`; otherwise it is part of
+    /// the session: it ends when the person signs out, and no later than the session's `absolute` end.
+    pub(crate) fn of(code: CodePayload, client: &Client, call: &Call) -> Self {
+        let CodePayload { authorization, grant_id, .. } = code;
+        let has_refresh = client.may_use(GrantType::RefreshToken);
+        let is_offline = has_refresh && authorization.scopes.iter().any(|scope| scope == "offline_access");
+        let session = authorization.sid.as_deref().filter(|_| !is_offline).map(IdHash::of);
+        let lifetime_ends = after(call.now, client.tokens.refresh_token.lifetime);
+        let session_ends = Timestamp::from_second(authorization.auth_time)
+            .map_or(Timestamp::MAX, |began| after(began, call.realm.settings.sessions.absolute));
+        let until = if session.is_some() { lifetime_ends.min(session_ends) } else { lifetime_ends };
+        let refresh_until = Some(until).filter(|until| has_refresh && *until > call.now);
+        let expires_at = after(refresh_until.unwrap_or(call.now), client.tokens.access_token);
+        let refresh_until = refresh_until.map(Timestamp::as_second);
+        Self { payload: GrantPayload { authorization, grant_id, refresh_until }, session, expires_at }
+    }
+
+    /// The grant of this id, where it is still there.
+    pub(crate) async fn find(call: &Call, id: &IdHash) -> Result<Option<Self>, StoreError> {
+        call.find(Kind::Grant, id).await?.map(Self::read).transpose()
+    }
+
+    fn read(artifact: Artifact) -> Result<Self, StoreError> {
+        let payload =
+            serde_json::from_slice(&artifact.payload).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Self { payload, session: artifact.session, expires_at: artifact.expires_at })
+    }
+
+    /// Under what it is found; every artifact of the family carries it.
+    pub(crate) fn id(&self) -> IdHash {
+        IdHash::of(&self.payload.grant_id)
+    }
+
+    pub(crate) fn authorization(&self) -> &Authorization {
+        &self.payload.authorization
+    }
+
+    /// The grant itself, to be stored.
+    pub(crate) fn artifact(&self, call: &Call) -> Result<Artifact, StoreError> {
+        let artifact = call.artifact(Kind::Grant, self.id(), &self.payload, self.expires_at)?;
+        Ok(self.adopt(artifact))
+    }
+
+    /// Makes an artifact one of the family.
+    pub(crate) fn adopt(&self, artifact: Artifact) -> Artifact {
+        Artifact {
+            grant: Some(self.id()),
+            session: self.session,
+            expires_at: artifact.expires_at.min(self.expires_at),
+            ..artifact
+        }
+    }
+
+    /// A `jti` that names the grant, so that a JWT is refused with it.
+    pub(crate) fn jti(&self) -> Result<String, crate::jose::Error> {
+        Ok(format!("{}.{}", self.payload.grant_id, random::id()?))
+    }
+}
+
+/// `duration` later; a time that can't be told is the last one.
+pub(crate) fn after(now: Timestamp, duration: Duration) -> Timestamp {
+    now.saturating_add(duration).unwrap_or(Timestamp::MAX)
+}

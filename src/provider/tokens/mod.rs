@@ -1,0 +1,23 @@
+//! What is minted, and whether what was minted is still good.
+
+mod access_token;
+mod active;
+mod claims;
+mod grant;
+mod id_token;
+mod refresh_token;
+mod spaced;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub(crate) use self::id_token::half_hash;
+pub(crate) use self::{
+    access_token::{Audience, Holder, mint as mint_access_token, opaque_client_id},
+    active::{ActiveToken, Owner, active_access_token, own_jwt},
+    claims::{ClaimRequest, Purpose, claims},
+    grant::{Grant, after},
+    id_token::mint as mint_id_token,
+    refresh_token::{active_refresh_token, expiry as refresh_token_expiry, mint as mint_refresh_token},
+    spaced::Spaced,
+};
