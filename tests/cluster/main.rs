@@ -14,4 +14,7 @@ mod control_plane;
 #[allow(dead_code, reason = "more tests are on their way")]
 mod harness;
 mod installation;
+mod lease;
 mod schema;
+mod watches;
+mod writes;

@@ -1,5 +1,5 @@
-//! Plans against a directory: what would go to the API server goes to files below `DIR/.realmkeeper`, each written whole or not
-//! at all. Events go to the log.
+//! Plans against a directory: what would go to the API server goes to files below `DIR/.realmkeeper` ([`layout`]), each written
+//! whole or not at all. Events go to the log.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -21,25 +21,15 @@ use crate::{
     api::{MANAGED_BY_LABEL, MANAGED_BY_VALUE},
     controller::{
         plan::{EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch},
-        source::{Event, Kind, Object, ObjectKey},
+        source::{Event, Kind, Object, ObjectKey, directory::layout},
     },
+    realm::ObjectName,
 };
-
-/// The folder below the directory of manifests that is ours; nobody else reads or writes it.
-pub const STATE_FOLDER: &str = ".realmkeeper";
 
 /// Writes below one directory.
 #[derive(Debug, Clone)]
 pub struct DirectoryApplier {
-    root: PathBuf,
-}
-
-/// What a file is that is kept below [`STATE_FOLDER`].
-#[derive(Debug, Clone, Copy)]
-enum Sort {
-    Secrets,
-    Status,
-    Resources,
+    directory: PathBuf,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,32 +52,11 @@ enum Created {
 impl DirectoryApplier {
     /// Writes below `directory/.realmkeeper`, which is made when something is written.
     pub fn new(directory: &Path) -> Self {
-        Self { root: directory.join(STATE_FOLDER) }
-    }
-
-    /// `secrets/NAMESPACE/NAME.yaml`, `status/KIND/NAMESPACE/NAME.yaml`, `resources/KIND/NAMESPACE/NAME.yaml`. Names come from
-    /// manifests, so each must be one plain component of a path.
-    fn path(&self, sort: Sort, key: &ObjectKey) -> Result<PathBuf, WriteError> {
-        let folder = match sort {
-            Sort::Secrets => self.root.join("secrets"),
-            Sort::Status => self.root.join("status").join(key.kind.as_str()),
-            Sort::Resources => self.root.join("resources").join(key.kind.as_str()),
-        };
-        let (namespace, name) = (&key.name.namespace, &key.name.name);
-        for part in [namespace, name] {
-            let plain = !part.is_empty()
-                && !part.starts_with('.')
-                && part.len() <= 253
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-            if !plain {
-                return Err(WriteError::Name(part.to_string()));
-            }
-        }
-        Ok(folder.join(&**namespace).join(format!("{name}.yaml")))
+        Self { directory: directory.to_owned() }
     }
 
     fn write_secret(&self, write: &SecretWrite, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
-        let path = self.path(Sort::Secrets, &write.key())?;
+        let path = layout::secret(&self.directory, plain(&write.name)?);
         let manifest = write.manifest();
         let created = match write.mode {
             SecretMode::Create => create(&path, &manifest, is_our_secret)?,
@@ -104,7 +73,7 @@ impl DirectoryApplier {
     }
 
     fn delete_secret(&self, deletion: &SecretDeletion, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
-        let path = self.path(Sort::Secrets, &deletion.key())?;
+        let path = layout::secret(&self.directory, plain(&deletion.name)?);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(WriteError::Io { path, source: error });
@@ -116,7 +85,9 @@ impl DirectoryApplier {
 
     fn create_resource(&self, resource: &ResourceCreate, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
         let object = &*resource.object;
-        let path = self.path(Sort::Resources, &ObjectKey::of(Kind::SigningKey, &object.metadata))?;
+        let key = ObjectKey::of(Kind::SigningKey, &object.metadata);
+        plain(&key.name)?;
+        let path = layout::resource(&self.directory, &key);
         if let Created::New = create(&path, object, |_| true)? {
             outcome.observed.push(Event::Applied(Object::from(object.clone())));
         }
@@ -125,7 +96,8 @@ impl DirectoryApplier {
 
     fn write_status(&self, patch: &StatusPatch) -> Result<(), WriteError> {
         let StatusPatch { key, status, .. } = patch;
-        let path = self.path(Sort::Status, key)?;
+        plain(&key.name)?;
+        let path = layout::status(&self.directory, key);
         let document = json!({
             "apiVersion": key.kind.api_version(),
             "kind": key.kind.as_str(),
@@ -164,6 +136,20 @@ impl Applier for DirectoryApplier {
         // It fails only where the runtime is on its way down; then nothing more is written anyway.
         tokio::task::spawn_blocking(move || this.apply_all(&plan)).await.unwrap_or_default()
     }
+}
+
+/// Names come from manifests, so each must be one plain component of a path.
+fn plain(name: &ObjectName) -> Result<&ObjectName, WriteError> {
+    for part in [&name.namespace, &name.name] {
+        let plain = !part.is_empty()
+            && !part.starts_with('.')
+            && part.len() <= 240
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        if !plain {
+            return Err(WriteError::Name(part.to_string()));
+        }
+    }
+    Ok(name)
 }
 
 fn note(result: Result<(), WriteError>, subject: &ObjectKey, secret: Option<&ObjectKey>, outcome: &mut ApplyOutcome) {
@@ -229,7 +215,6 @@ mod tests {
     use std::{collections::BTreeMap, os::unix::fs::PermissionsExt};
 
     use super::*;
-    use crate::realm::ObjectName;
 
     fn write(mode: SecretMode, value: &str) -> SecretWrite {
         SecretWrite {

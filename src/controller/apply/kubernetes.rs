@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ObjectReference, Secret};
 use kube::{
     Api, Client, Error, Resource, ResourceExt,
@@ -17,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{Applier, ApplyOutcome, ForeignSecret, WriteFailure, lease::Leadership};
+use super::{Applier, ApplyOutcome, Clock, ForeignSecret, WriteFailure, lease::Leadership};
 use crate::{
     api::{Group, MANAGED_BY_LABEL, MANAGED_BY_VALUE, OidcClient, Realm, SigningKey, User},
     controller::{
@@ -39,7 +38,7 @@ pub struct KubernetesApplier {
     client: Client,
     leadership: Leadership,
     recorder: Recorder,
-    clock: fn() -> Timestamp,
+    clock: Clock,
 }
 
 /// What became of one write.
@@ -62,7 +61,7 @@ enum Answer<T> {
 
 impl KubernetesApplier {
     /// Writes with `client` while `leadership` says that it may; `identity` is who reports events.
-    pub fn new(client: Client, leadership: Leadership, identity: &str, clock: fn() -> Timestamp) -> Self {
+    pub fn new(client: Client, leadership: Leadership, identity: &str, clock: Clock) -> Self {
         let instance = Some(identity.chars().take(128).collect());
         let recorder =
             Recorder::new(client.clone(), Reporter { controller: "realmkeeper.dev/operator".into(), instance });
@@ -245,14 +244,17 @@ async fn ask<T>(request: impl Future<Output = kube::Result<T>>) -> Answer<T> {
 }
 
 fn sort<T>(status: &Status) -> Answer<T> {
-    let terminating = status
-        .details
-        .as_ref()
-        .is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating"));
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let (mut terminating, mut another) = (false, false);
+    for cause in causes {
+        terminating |= cause.reason == "NamespaceTerminating";
+        another |= cause.field == "metadata.uid";
+    }
     match (status.code, status.reason.as_str()) {
         (409, "AlreadyExists") => Answer::Exists,
         // The object is not there, or not the one that was meant, or its namespace goes.
         (404 | 409, _) => Answer::Overtaken,
+        (422, _) if another => Answer::Overtaken,
         (403, _) if terminating => Answer::Overtaken,
         _ => Answer::Failed(status.message.clone()),
     }
@@ -262,8 +264,8 @@ fn is_ours(labels: &std::collections::BTreeMap<String, String>) -> bool {
     labels.get(MANAGED_BY_LABEL).is_some_and(|value| value == MANAGED_BY_VALUE)
 }
 
-fn without_managed_fields<K: ResourceExt>(mut object: K) -> K {
-    object.managed_fields_mut().clear();
+fn without_managed_fields<K: Resource>(mut object: K) -> K {
+    object.meta_mut().managed_fields = None;
     object
 }
 

@@ -22,6 +22,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::Clock;
+
 /// The name of the Lease.
 pub const LEASE_NAME: &str = "realmkeeper";
 /// `leaseDurationSeconds`: how long others leave an unchanged Lease alone.
@@ -88,7 +90,7 @@ impl Leadership {
 pub struct Election {
     api: Api<Lease>,
     identity: String,
-    clock: fn() -> Timestamp,
+    clock: Clock,
     leadership: Leadership,
     seen: Option<Seen>,
 }
@@ -108,7 +110,7 @@ enum Attempt {
 
 impl Election {
     /// An election in `namespace`; `identity` must be this process's own among all candidates.
-    pub fn new(client: Client, namespace: &str, identity: String, clock: fn() -> Timestamp) -> Self {
+    pub fn new(client: Client, namespace: &str, identity: String, clock: Clock) -> Self {
         let api = Api::namespaced(client, namespace);
         Self { api, identity, clock, leadership: Leadership::contended(), seen: None }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Api, Client, Resource,
     core::PartialObjectMeta,
     runtime::watcher::{self, Config, Error, watcher},
 };
@@ -64,7 +64,7 @@ where
 fn only_metadata(event: watcher::Event<PartialObjectMeta<Namespace>>) -> watcher::Event<Lenient<Namespace>> {
     use watcher::Event as E;
     let namespace = |mut partial: PartialObjectMeta<Namespace>| {
-        partial.managed_fields_mut().clear();
+        partial.metadata.managed_fields = None;
         Lenient::from(Namespace { metadata: partial.metadata, ..Namespace::default() })
     };
     match event {

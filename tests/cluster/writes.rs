@@ -1,0 +1,290 @@
+//! What a plan does to a real API server, under the rights that `deploy/` grants.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use k8s_openapi::api::{core::v1 as core, events::v1 as events};
+use kube::{Api, Client, ResourceExt, api::ListParams};
+use realmkeeper::{
+    api::{DeletionPolicy, KeySource, KeyUse, RealmRef, SigningAlgorithm, SigningKey, SigningKeySpec},
+    controller::{
+        apply::{
+            Applier, ApplyOutcome,
+            kubernetes::KubernetesApplier,
+            lease::{Election, Leadership},
+        },
+        plan::{
+            EventRecord, EventType, Owner, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch,
+        },
+        source::{Event, Kind, Object, ObjectKey},
+    },
+    realm::ObjectName,
+    secret::Secret,
+};
+use serde_json::json;
+
+use crate::{
+    control_plane::{Namespace, objects, wait::eventually},
+    harness::{SOON, SYSTEM, shared_cluster},
+};
+
+struct Writer {
+    namespace: Namespace,
+    applier: KubernetesApplier,
+}
+
+/// A writer with the operator's rights, in a namespace with the Realm `staff`.
+async fn writer() -> Writer {
+    writer_with(Leadership::alone()).await
+}
+
+async fn writer_with(leadership: Leadership) -> Writer {
+    let plane = &shared_cluster().plane;
+    let namespace = Namespace::create(plane, "writes", json!({})).await;
+    namespace.apply("{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: staff}, spec: {}}");
+    let token = objects::token(&plane.admin().await, SYSTEM, "realmkeeper", "").await;
+    let client: Client = plane.client(&token).await;
+    let applier = KubernetesApplier::new(client, leadership, "writer", Arc::new(Timestamp::now));
+    Writer { namespace, applier }
+}
+
+impl Writer {
+    fn key(&self, kind: Kind, name: &str) -> ObjectKey {
+        ObjectKey::new(kind, &*self.namespace.name, name)
+    }
+
+    async fn uid(&self, name: &str) -> String {
+        self.namespace.get("Realm", name).await.unwrap()["metadata"]["uid"].as_str().unwrap().to_owned()
+    }
+
+    fn secret(&self, name: &str, mode: SecretMode, value: &str) -> SecretWrite {
+        SecretWrite {
+            name: ObjectName::new(&*self.namespace.name, name),
+            subject: self.key(Kind::Realm, "staff"),
+            mode,
+            type_: "servicebinding.io/oauth2",
+            immutable: false,
+            labels: BTreeMap::from([("app.kubernetes.io/managed-by".into(), "realmkeeper".into())]),
+            annotations: BTreeMap::from([("realmkeeper.dev/a".into(), "b".into())]),
+            data: BTreeMap::from([("value".into(), Secret::new(value))]),
+            owner: None,
+        }
+    }
+
+    async fn write(&self, write: SecretWrite) -> ApplyOutcome {
+        self.applier.apply(Plan { secrets: vec![write], ..Plan::default() }).await
+    }
+
+    async fn status(&self, name: &str, uid: Option<String>, status: serde_json::Value) -> ApplyOutcome {
+        let patch = StatusPatch { key: self.key(Kind::Realm, name), uid, status };
+        self.applier.apply(Plan { statuses: vec![patch], ..Plan::default() }).await
+    }
+
+    fn secrets(&self) -> Api<core::Secret> {
+        Api::namespaced(self.namespace.client.clone(), &self.namespace.name)
+    }
+}
+
+fn is_quiet(outcome: &ApplyOutcome) -> bool {
+    outcome.failed.is_empty() && outcome.foreign.is_empty() && !outcome.lost_lease
+}
+
+#[tokio::test]
+async fn a_secret_is_created_once_and_belongs_to_its_owner() {
+    let writer = writer().await;
+    let uid = writer.uid("staff").await;
+    let mut write = writer.secret("made", SecretMode::Create, "first");
+    write.owner = Some(Owner { kind: Kind::Realm, name: "staff".into(), uid: Some(uid.clone()) });
+    let outcome = writer.write(write.clone()).await;
+    let [Event::Applied(Object::Secret(made))] = outcome.observed.as_slice() else { panic!("{outcome:?}") };
+    assert!(made.metadata.managed_fields.is_none());
+    let owner = &writer.secrets().get("made").await.unwrap().owner_references()[0].clone();
+    assert_eq!((&owner.uid, owner.controller, owner.block_owner_deletion), (&uid, Some(true), Some(false)));
+
+    // Another replica was first: no error, and nothing is written.
+    write.data = BTreeMap::from([("value".into(), Secret::new("second"))]);
+    let outcome = writer.write(write).await;
+    assert!(is_quiet(&outcome) && outcome.observed.is_empty(), "{outcome:?}");
+    assert_eq!(writer.namespace.secret("made", SOON).await["value"], "first");
+}
+
+#[tokio::test]
+async fn a_foreign_secret_is_reported_and_left_alone() {
+    let writer = writer().await;
+    writer.namespace.kubectl(&["create", "secret", "generic", "theirs", "--from-literal=value=theirs"]);
+    let outcome = writer.write(writer.secret("theirs", SecretMode::Create, "ours")).await;
+    assert_eq!(outcome.foreign.len(), 1, "{outcome:?}");
+    assert_eq!(outcome.foreign[0].subject, writer.key(Kind::Realm, "staff"));
+    assert_eq!(writer.namespace.secret("theirs", SOON).await["value"], "theirs");
+
+    let name = ObjectName::new(&*writer.namespace.name, "theirs");
+    let deletion = SecretDeletion { name, subject: writer.key(Kind::Realm, "staff"), uid: None };
+    let outcome = writer.applier.apply(Plan { deletions: vec![deletion], ..Plan::default() }).await;
+    assert!(is_quiet(&outcome));
+    assert_eq!(writer.namespace.secret("theirs", SOON).await["value"], "theirs", "nor is it deleted");
+}
+
+/// Server-side apply takes away what is no longer in the plan, and hits the Secret that was meant or none.
+#[tokio::test]
+async fn an_applied_secret_is_what_the_plan_says_and_only_the_one_that_was_meant() {
+    let writer = writer().await;
+    writer.write(writer.secret("kept", SecretMode::Create, "first")).await;
+    let uid = writer.secrets().get("kept").await.unwrap().uid();
+    let mut write = writer.secret("kept", SecretMode::Apply { uid: uid.clone() }, "second");
+    write.data = BTreeMap::from([("other".into(), Secret::new("x")), ("value".into(), Secret::new("second"))]);
+    assert!(matches!(writer.write(write.clone()).await.observed.as_slice(), [Event::Applied(_)]));
+    assert_eq!(writer.namespace.secret("kept", SOON).await.len(), 2);
+    write.data.remove("other");
+    writer.write(write.clone()).await;
+    let entries = writer.namespace.secret("kept", SOON).await;
+    assert_eq!(entries, BTreeMap::from([("value".into(), "second".into())]));
+
+    for uid in [Some("00000000-0000-0000-0000-000000000000".to_owned()), uid] {
+        write.mode = SecretMode::Apply { uid };
+        write.data = BTreeMap::from([("value".into(), Secret::new("third"))]);
+        if writer.secrets().get_opt("kept").await.unwrap().is_some() {
+            let outcome = writer.write(write.clone()).await;
+            assert!(is_quiet(&outcome) && outcome.observed.is_empty(), "{outcome:?}");
+            assert_eq!(writer.namespace.secret("kept", SOON).await["value"], "second", "another uid");
+            writer.secrets().delete("kept", &Default::default()).await.unwrap();
+        } else {
+            assert!(is_quiet(&writer.write(write.clone()).await));
+            assert!(writer.secrets().get_opt("kept").await.unwrap().is_none(), "it is not made anew");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_generated_secret_is_deleted_if_it_is_the_one_that_is_meant() {
+    let writer = writer().await;
+    writer.write(writer.secret("old", SecretMode::Create, "x")).await;
+    let uid = writer.secrets().get("old").await.unwrap().uid();
+    let delete = async |uid: Option<String>| {
+        let name = ObjectName::new(&*writer.namespace.name, "old");
+        let deletion = SecretDeletion { name, subject: writer.key(Kind::Realm, "staff"), uid };
+        writer.applier.apply(Plan { deletions: vec![deletion], ..Plan::default() }).await
+    };
+    let outcome = delete(Some("00000000-0000-0000-0000-000000000000".into())).await;
+    assert!(is_quiet(&outcome) && outcome.observed.is_empty());
+    assert!(writer.secrets().get_opt("old").await.unwrap().is_some());
+    for uid in [uid.clone(), uid, None] {
+        let outcome = delete(uid).await;
+        assert!(matches!(outcome.observed.as_slice(), [Event::Deleted(_)]), "{outcome:?}");
+        assert!(writer.secrets().get_opt("old").await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_status_is_written_whole_under_our_name_and_never_a_spec() {
+    let writer = writer().await;
+    let uid = Some(writer.uid("staff").await);
+    let first = json!({"issuer": "https://a.example", "attached": {"users": 1, "groups": 0, "oidcClients": 0}});
+    let outcome = writer.status("staff", uid.clone(), first).await;
+    let [Event::Applied(Object::Realm(realm))] = outcome.observed.as_slice() else { panic!("{outcome:?}") };
+    assert_eq!(realm.status.as_ref().unwrap().issuer.as_deref(), Some("https://a.example"));
+    writer.status("staff", uid, json!({"issuer": "https://b.example"})).await;
+    let realm = writer.namespace.get("Realm", "staff").await.unwrap();
+    assert_eq!(realm["status"], json!({"issuer": "https://b.example"}), "what is not in the plan is taken away");
+    assert_eq!(realm["metadata"]["generation"], 1);
+    let managers = realm["metadata"]["managedFields"].as_array().unwrap();
+    let ours = managers.iter().find(|entry| entry["manager"] == "realmkeeper").unwrap();
+    assert_eq!((&ours["operation"], &ours["subresource"]), (&json!("Apply"), &json!("status")));
+
+    // Of another object of that name, or of one that is gone, nothing is written and nothing is made of it.
+    for name in ["staff", "gone"] {
+        let other = Some("00000000-0000-0000-0000-000000000000".to_owned());
+        let outcome = writer.status(name, other, json!({"issuer": "https://c.example"})).await;
+        assert!(is_quiet(&outcome) && outcome.observed.is_empty(), "{name}: {outcome:?}");
+    }
+    assert_eq!(writer.namespace.get("Realm", "staff").await.unwrap()["status"]["issuer"], "https://b.example");
+    let refused = writer.status("staff", None, json!({"issuer": 5})).await;
+    assert_eq!(refused.failed[0].subject, writer.key(Kind::Realm, "staff"));
+}
+
+#[tokio::test]
+async fn a_signing_key_is_created_once() {
+    let writer = writer().await;
+    let spec = SigningKeySpec {
+        realm_ref: RealmRef { name: "staff".into(), namespace: None },
+        algorithm: SigningAlgorithm::ES256,
+        use_: KeyUse::Sig,
+        source: KeySource::Generate,
+        rotation: None,
+        revoked_kids: Vec::new(),
+        deletion_policy: DeletionPolicy::Delete,
+    };
+    let mut key = SigningKey::new("staff-es256", spec);
+    key.metadata.namespace = Some(writer.namespace.name.clone());
+    let owner = Owner { kind: Kind::Realm, name: "staff".into(), uid: Some(writer.uid("staff").await) };
+    key.metadata.owner_references = Some(vec![owner.reference()]);
+    for expected in [1, 0] {
+        let create = ResourceCreate { subject: writer.key(Kind::Realm, "staff"), object: Box::new(key.clone()) };
+        let outcome = writer.applier.apply(Plan { resources: vec![create], ..Plan::default() }).await;
+        assert!(is_quiet(&outcome), "{outcome:?}");
+        assert_eq!(outcome.observed.len(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_seen_on_its_object_and_its_repetition_is_counted() {
+    let writer = writer().await;
+    for _ in 0..2 {
+        let record = EventRecord {
+            regarding: writer.key(Kind::Realm, "staff"),
+            uid: Some(writer.uid("staff").await),
+            type_: EventType::Warning,
+            reason: "Conflicted",
+            note: "x".repeat(3000),
+            action: "Accept",
+        };
+        let outcome = writer.applier.apply(Plan { events: vec![record], ..Plan::default() }).await;
+        assert!(is_quiet(&outcome));
+    }
+    let api: Api<events::Event> = Api::namespaced(writer.namespace.client.clone(), &writer.namespace.name);
+    let list = api.list(&ListParams::default()).await.unwrap().items;
+    assert_eq!(list.len(), 1, "{list:?}");
+    assert_eq!(list[0].reason.as_deref(), Some("Conflicted"));
+    assert_eq!(list[0].reporting_instance.as_deref(), Some("writer"));
+    assert_eq!(list[0].series.as_ref().unwrap().count, 2);
+}
+
+/// Whoever does not hold the Lease writes nothing at all.
+#[tokio::test]
+async fn without_the_lease_nothing_is_written() {
+    let plane = &shared_cluster().plane;
+    let election = Election::new(plane.admin().await, "default", "nobody".into(), Arc::new(Timestamp::now));
+    let writer = writer_with(election.leadership()).await;
+    let plan = Plan {
+        secrets: vec![writer.secret("unwritten", SecretMode::Create, "x")],
+        statuses: vec![StatusPatch {
+            key: writer.key(Kind::Realm, "staff"),
+            uid: None,
+            status: json!({"issuer": "x"}),
+        }],
+        ..Plan::default()
+    };
+    let outcome = writer.applier.apply(plan).await;
+    assert!(outcome.lost_lease && outcome.observed.is_empty() && outcome.failed.is_empty());
+    assert!(writer.secrets().get_opt("unwritten").await.unwrap().is_none());
+    assert!(writer.namespace.get("Realm", "staff").await.unwrap()["status"].is_null());
+}
+
+/// In a namespace that goes nothing can be made; that is no failure to try again.
+#[tokio::test]
+async fn a_namespace_that_goes_is_no_failure() {
+    let writer = writer().await;
+    // Something in it that does not go, so that the namespace stays in between.
+    let held = json!({"metadata": {"name": "held", "finalizers": ["test.example/hold"]}});
+    let maps: Api<core::ConfigMap> = Api::namespaced(writer.namespace.client.clone(), &writer.namespace.name);
+    maps.create(&Default::default(), &serde_json::from_value(held).unwrap()).await.unwrap();
+    writer.namespace.delete().await;
+    eventually("the Realm is gone", SOON, || async {
+        writer.namespace.get("Realm", "staff").await.is_err().then_some(()).ok_or("there")
+    })
+    .await;
+    let outcome = writer.write(writer.secret("late", SecretMode::Create, "x")).await;
+    assert!(is_quiet(&outcome) && outcome.observed.is_empty(), "{outcome:?}");
+    let release = kube::api::Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    maps.patch("held", &Default::default(), &release).await.unwrap();
+    writer.namespace.until_gone(SOON).await;
+}
