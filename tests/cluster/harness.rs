@@ -30,11 +30,11 @@ pub struct Cluster {
 /// A running `realmkeeper operator`; ends with this value.
 pub struct Operator {
     pub process: Process,
-    /// `--public-url`, and where it listens.
+    /// `--public-url`.
     pub url: String,
+    /// Where it listens, as a URL: the same unless replicas share a public one.
+    pub address: String,
     pub management: String,
-    /// `POD_NAME`, and so the identity that holds the Lease.
-    pub name: String,
 }
 
 /// How an operator is started.
@@ -81,7 +81,8 @@ impl Cluster {
         let kubeconfig = self.plane.write_kubeconfig(name, &token, SYSTEM);
         let (port, management) = (free_port(), free_port());
         let scheme = if options.arguments.iter().any(|argument| argument == "--tls-cert") { "https" } else { "http" };
-        let url = options.public_url.clone().unwrap_or_else(|| format!("{scheme}://127.0.0.1:{port}"));
+        let address = format!("{scheme}://127.0.0.1:{port}");
+        let url = options.public_url.clone().unwrap_or_else(|| address.clone());
         let folder = work_folder(name).keep();
         let process = Process::start(Path::new(env!("CARGO_BIN_EXE_realmkeeper")), &folder, name, |command| {
             command.env_clear().env("KUBECONFIG", kubeconfig).env("POD_NAME", name);
@@ -91,7 +92,7 @@ impl Cluster {
             command.args(&options.arguments);
         });
         let management = format!("http://127.0.0.1:{management}");
-        let mut operator = Operator { process, url, management, name: name.to_owned() };
+        let mut operator = Operator { process, url, address, management };
         let start = std::time::Instant::now();
         while !options.without_readiness && !operator.is_ready().await {
             if operator.process.has_ended() || start.elapsed() > Duration::from_secs(30) {
@@ -142,6 +143,11 @@ pub fn shared_operator() -> &'static Operator {
 /// A path of this repository.
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Follows no redirects.
+pub fn http() -> reqwest::Client {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// Runs what all tests share apart from the one that happens to ask first: its runtime ends with it.

@@ -109,6 +109,16 @@ impl ControlPlane {
         &self.service_account_key
     }
 
+    /// Stops the API server without ending it: connections stay, nothing is answered.
+    pub fn freeze(&self) {
+        self.api_server.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.api_server.signal("CONT");
+    }
+
     /// The API server's log, for a test that has something to explain.
     pub fn api_server_log(&self) -> String {
         self.api_server.log_tail()
