@@ -1,5 +1,5 @@
-//! Plans against a directory: what would go to the API server goes to files below `DIR/.realmkeeper` ([`layout`]), each written
-//! whole or not at all. Events go to the log.
+//! Plans against a directory: what would go to the API server goes to files below `DIR/.realmkeeper`, each written whole or not
+//! at all. Events go to the log.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -21,15 +21,18 @@ use crate::{
     api::{MANAGED_BY_LABEL, MANAGED_BY_VALUE},
     controller::{
         plan::{EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch},
-        source::{Event, Kind, Object, ObjectKey, directory::layout},
+        source::{Event, Kind, Object, ObjectKey},
     },
     realm::ObjectName,
 };
 
+/// The folder below the directory of manifests that is ours; what is written there, the source reads back.
+pub const STATE_FOLDER: &str = ".realmkeeper";
+
 /// Writes below one directory.
 #[derive(Debug, Clone)]
 pub struct DirectoryApplier {
-    directory: PathBuf,
+    root: PathBuf,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +55,11 @@ enum Created {
 impl DirectoryApplier {
     /// Writes below `directory/.realmkeeper`, which is made when something is written.
     pub fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned() }
+        Self { root: directory.join(STATE_FOLDER) }
     }
 
     fn write_secret(&self, write: &SecretWrite, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
-        let path = layout::secret(&self.directory, plain(&write.name)?);
+        let path = file(self.root.join("secrets"), &write.name)?;
         let manifest = write.manifest();
         let created = match write.mode {
             SecretMode::Create => create(&path, &manifest, is_our_secret)?,
@@ -73,7 +76,7 @@ impl DirectoryApplier {
     }
 
     fn delete_secret(&self, deletion: &SecretDeletion, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
-        let path = layout::secret(&self.directory, plain(&deletion.name)?);
+        let path = file(self.root.join("secrets"), &deletion.name)?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(WriteError::Io { path, source: error });
@@ -86,8 +89,7 @@ impl DirectoryApplier {
     fn create_resource(&self, resource: &ResourceCreate, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
         let object = &*resource.object;
         let key = ObjectKey::of(Kind::SigningKey, &object.metadata);
-        plain(&key.name)?;
-        let path = layout::resource(&self.directory, &key);
+        let path = file(self.root.join("resources").join(key.kind.as_str()), &key.name)?;
         if let Created::New = create(&path, object, |_| true)? {
             outcome.observed.push(Event::Applied(Object::from(object.clone())));
         }
@@ -96,8 +98,7 @@ impl DirectoryApplier {
 
     fn write_status(&self, patch: &StatusPatch) -> Result<(), WriteError> {
         let StatusPatch { key, status, .. } = patch;
-        plain(&key.name)?;
-        let path = layout::status(&self.directory, key);
+        let path = file(self.root.join("status").join(key.kind.as_str()), &key.name)?;
         let document = json!({
             "apiVersion": key.kind.api_version(),
             "kind": key.kind.as_str(),
@@ -138,8 +139,8 @@ impl Applier for DirectoryApplier {
     }
 }
 
-/// Names come from manifests, so each must be one plain component of a path.
-fn plain(name: &ObjectName) -> Result<&ObjectName, WriteError> {
+/// `FOLDER/NAMESPACE/NAME.yaml`. Names come from manifests, so each must be one plain component of a path.
+fn file(folder: PathBuf, name: &ObjectName) -> Result<PathBuf, WriteError> {
     for part in [&name.namespace, &name.name] {
         let plain = !part.is_empty()
             && !part.starts_with('.')
@@ -149,7 +150,7 @@ fn plain(name: &ObjectName) -> Result<&ObjectName, WriteError> {
             return Err(WriteError::Name(part.to_string()));
         }
     }
-    Ok(name)
+    Ok(folder.join(&*name.namespace).join(format!("{}.yaml", name.name)))
 }
 
 fn note(result: Result<(), WriteError>, subject: &ObjectKey, secret: Option<&ObjectKey>, outcome: &mut ApplyOutcome) {
