@@ -13,9 +13,6 @@
 mod control_plane;
 #[allow(dead_code, reason = "more tests are on their way")]
 mod harness;
-#[allow(dead_code, reason = "the tests of other binaries need more of it")]
-#[path = "../support/suite.rs"]
-mod suite;
 
 mod installation;
 mod lease;
