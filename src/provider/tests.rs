@@ -1,15 +1,19 @@
+use std::{sync::Arc, time::Duration};
+
 use axum::{
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Endpoint,
+    Endpoint, Provider,
     testing::{TestProvider, client, peer, realm},
 };
 use crate::{
     realm::GrantType,
+    store::{Artifact, Change, Counter, IdHash, Kind, Store, StoreError},
     telemetry::logs::{LogStyle, subscriber, tests::Captured},
 };
 
@@ -170,4 +174,57 @@ async fn the_future_of_a_request_stays_small() {
     let request = Request::get("/").body(Body::empty()).unwrap();
     let size = size_of_val(&staff.provider.handle(peer(), request));
     assert!(size < 6 * 1024, "{size} bytes are moved about for each request");
+}
+
+/// A store with a bug in it.
+#[derive(Debug)]
+struct Buggy;
+
+#[async_trait::async_trait]
+impl Store for Buggy {
+    async fn commit(&self, _: Vec<Change>, _: Timestamp) -> Result<(), StoreError> {
+        panic!("commit of s3cret")
+    }
+
+    async fn find(&self, _: Kind, _: &IdHash, _: Timestamp) -> Result<Option<Artifact>, StoreError> {
+        panic!("find of s3cret")
+    }
+
+    async fn count(&self, _: &str, _: &IdHash, _: Duration, _: Timestamp) -> Result<Counter, StoreError> {
+        panic!("count of s3cret")
+    }
+
+    async fn counter(&self, _: &IdHash, _: Timestamp) -> Result<Option<Counter>, StoreError> {
+        panic!("counter of s3cret")
+    }
+
+    async fn reset(&self, _: &IdHash) -> Result<(), StoreError> {
+        panic!("reset of s3cret")
+    }
+
+    async fn sweep(&self, _: Timestamp, _: usize) -> Result<usize, StoreError> {
+        panic!("sweep of s3cret")
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_answered_500_and_says_nothing() {
+    let good = staff();
+    let now = good.now();
+    let registry = good.provider.registry.clone();
+    let buggy = Provider::new(registry, Arc::new(Buggy), Arc::default(), Arc::default(), Arc::new(move || now));
+    let buggy = Arc::new(buggy);
+    for _ in 0..2 {
+        let request = Request::get("/realms/staff/userinfo")
+            .header(header::HOST, "id.example.com")
+            .header(header::AUTHORIZATION, "Bearer opaque-opaque-opaque-opaque-opaque-opaque-opaque")
+            .body(Body::empty());
+        let response = buggy.handle(peer(), request.unwrap()).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(response.headers().contains_key("x-request-id"));
+        let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["error"], body.to_string().contains("s3cret")), (&"server_error".into(), false));
+    }
+    assert!(buggy.metrics.encode().contains(r#"endpoint="userinfo",outcome="server_error"} 2"#));
 }
