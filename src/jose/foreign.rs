@@ -1,6 +1,6 @@
 use jsonwebtoken::{
     DecodingKey, Validation, decode, decode_header,
-    jwk::{self, JwkSet},
+    jwk::{self, AlgorithmParameters, JwkSet},
 };
 use serde::de::DeserializeOwned;
 
@@ -25,7 +25,8 @@ impl ForeignKeys {
         }
         let raw: Raw = serde_json::from_slice(json)
             .map_err(|_| Error::PublicKey("not a JWK Set: an object with the array \"keys\" is needed"))?;
-        let keys = raw.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect();
+        let keys = raw.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
+        let keys = keys.filter(|key: &jwk::Jwk| !matches!(key.algorithm, AlgorithmParameters::Other(_))).collect();
         Ok(Self(JwkSet { keys }))
     }
 

@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 
 use super::{Applier, ApplyOutcome, ForeignSecret, WriteFailure};
 use crate::{
-    api::{MANAGED_BY_LABEL, MANAGED_BY_VALUE},
     controller::{
+        marks,
         plan::{EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch},
         source::{Event, Kind, Object, ObjectKey},
     },
@@ -183,7 +183,7 @@ fn create<T: Serialize>(path: &Path, content: &T, is_ours: impl Fn(&str) -> bool
 
 fn is_our_secret(found: &str) -> bool {
     let secret: Result<Secret, _> = serde_saphyr::from_str(found);
-    secret.is_ok_and(|secret| secret.labels().get(MANAGED_BY_LABEL).is_some_and(|value| value == MANAGED_BY_VALUE))
+    secret.is_ok_and(|secret| marks::is_known(secret.labels()))
 }
 
 /// Writes a file whole: under another name first, onto the disk, then to its place. Only the owner may read it.
@@ -216,6 +216,7 @@ mod tests {
     use std::{collections::BTreeMap, os::unix::fs::PermissionsExt};
 
     use super::*;
+    use crate::api::{MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE};
 
     fn write(mode: SecretMode, value: &str) -> SecretWrite {
         SecretWrite {
@@ -224,7 +225,10 @@ mod tests {
             mode,
             type_: "servicebinding.io/oauth2",
             immutable: false,
-            labels: BTreeMap::from([(MANAGED_BY_LABEL.into(), MANAGED_BY_VALUE.into())]),
+            labels: BTreeMap::from([
+                (MANAGED_BY_LABEL.into(), MANAGED_BY_VALUE.into()),
+                (READABLE_LABEL.into(), READABLE_VALUE.into()),
+            ]),
             annotations: BTreeMap::new(),
             data: BTreeMap::from([("client-secret".into(), crate::secret::Secret::new(value))]),
             owner: None,

@@ -20,6 +20,7 @@ use super::{Applier, ApplyOutcome, Clock, ForeignSecret, WriteFailure, lease::Le
 use crate::{
     api::{Group, MANAGED_BY_LABEL, MANAGED_BY_VALUE, OidcClient, Realm, SigningKey, User},
     controller::{
+        marks,
         plan::{EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch},
         source::{Event, Kind, Object, ObjectKey, kubernetes::Lenient},
     },
@@ -93,7 +94,7 @@ impl KubernetesApplier {
             Answer::Overtaken => Written::Done(None),
             Answer::Failed(message) => failed(message),
             Answer::Exists => match ask(api.get_metadata(&write.name.name)).await {
-                Answer::Done(found) if is_ours(found.labels()) => Written::Done(None),
+                Answer::Done(found) if marks::is_known(found.labels()) => Written::Done(None),
                 Answer::Done(_) => Written::Foreign(ForeignSecret { name: write.name, subject: write.subject }),
                 Answer::Overtaken | Answer::Exists => failed("the Secret came and went".into()),
                 Answer::Failed(message) => failed(message),

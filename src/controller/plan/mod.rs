@@ -3,7 +3,15 @@
 //! A plan can be applied in any order, twice, or by halves: each write stands for itself, Secrets are the state, and what was not
 //! written is in the next plan again.
 
+mod bindings;
+mod build;
+mod conditions;
+mod default_keys;
+mod events;
+mod generate;
+mod keys;
 mod secret_write;
+mod statuses;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,6 +19,8 @@ use serde_json::Value;
 use super::source::{Kind, ObjectKey};
 use crate::{api::SigningKey, realm::ObjectName};
 
+pub use build::build;
+pub use generate::{Generator, SystemGenerator};
 pub use secret_write::{Owner, SecretMode, SecretWrite};
 
 /// What to write, and when to look again.
@@ -26,6 +36,8 @@ pub struct Plan {
     pub statuses: Vec<StatusPatch>,
     /// What a person should know, each once.
     pub events: Vec<EventRecord>,
+    /// Objects that this plan left out, to be planned again at once.
+    pub deferred: Vec<ObjectKey>,
     /// Without any event, look again at this time; none: only an event can change anything.
     pub next: Option<Timestamp>,
 }

@@ -36,8 +36,9 @@ pub struct SecretWrite {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretMode {
     /// By `create`, so that nothing that is there is overwritten. Where one of this name is there already (409 AlreadyExists), its
-    /// metadata decide: with the label `app.kubernetes.io/managed-by: realmkeeper` another replica was first, which is no error;
-    /// without it the Secret is foreign and is reported as such ([`super::super::apply::ApplyOutcome::foreign`]).
+    /// metadata decide: with the labels `app.kubernetes.io/managed-by: realmkeeper` and `realmkeeper.dev/readable: "true"` another
+    /// replica was first, which is no error; without one of them it is foreign, or will never be seen by our watch, and is
+    /// reported as such ([`super::super::apply::ApplyOutcome::foreign`]).
     Create,
     /// By forced server-side apply over one that is known to be ours. With a `uid`, put into `metadata.uid` of the patch, the API
     /// server refuses it (409) where the Secret was deleted or replaced meanwhile: the next plan knows better.

@@ -1,0 +1,236 @@
+use std::sync::Arc;
+
+use super::{super::Index, verdict_of, waits_for_realm};
+use crate::{
+    api,
+    controller::{
+        checks::{Finding, Reason, Verdict, conflicts, ownership, references, tenancy},
+        credentials::{self, Credential},
+        index::{
+            record::Record,
+            spec::{BindingSpec, ClientSecretSpec, OidcClientSpec, RealmSpec, Scopes},
+            state::{ClientState, CredentialState, Serving},
+        },
+        source::{Kind, ObjectKey},
+    },
+    realm::{Client, ClientAuthentication, ClientId, ClientSecret, GrantType, ObjectName},
+};
+
+pub(in super::super) fn evaluate(index: &mut Index) {
+    let mut names = index.take_dirty(Kind::OidcClient);
+    for name in names.clone() {
+        let claim = index.world.clients.get(&name).and_then(|record| {
+            let spec = record.spec.as_ref()?;
+            let serving = index.serving(&spec.realm).ok()?;
+            let client_id = tenancy::client_id_of(spec, &name);
+            let admitted = admission(index, &name, spec, &client_id, serving).is_empty();
+            admitted.then(|| (record.rank(&name), (spec.realm.clone(), Arc::from(client_id.as_str()))))
+        });
+        names.extend(index.names.client_ids.claim(&name, claim));
+    }
+    for name in names {
+        judge(index, &name);
+    }
+}
+
+fn admission(
+    index: &Index,
+    name: &ObjectName,
+    spec: &OidcClientSpec,
+    client_id: &ClientId,
+    serving: &Serving,
+) -> Vec<Finding> {
+    let labels = index.world.labels(&name.namespace);
+    let context = tenancy::ClientContext {
+        name,
+        spec,
+        client_id,
+        realm: &spec.realm,
+        realm_spec: &serving.spec,
+        labels: &labels,
+    };
+    tenancy::check_client(&context)
+}
+
+fn judge(index: &mut Index, name: &ObjectName) {
+    index.planned_later(Kind::OidcClient, name);
+    let (state, client) = match index.world.clients.get(name) {
+        None => (None, None),
+        Some(record) => {
+            let (state, client) = judge_one(index, name, record);
+            (Some(state), client)
+        }
+    };
+    let old = index.states.clients.remove(name);
+    retract(index, name, old.as_ref());
+    count(index, name, old.as_ref(), state.as_ref());
+    if let (Some(client), Some(realm)) = (client, state.as_ref().and_then(|state| state.realm.as_ref())) {
+        index.served.change(realm, |realm| realm.clients.insert_mut(client.id.clone(), Arc::new(client)));
+    }
+    if let Some(state) = state {
+        index.states.clients.insert(name.clone(), state);
+    }
+}
+
+fn judge_one(index: &Index, name: &ObjectName, record: &Record<api::OidcClient>) -> (ClientState, Option<Client>) {
+    let mut state = ClientState { verdict: verdict_of(record), realm: None, client_id: None, credential: None };
+    let Some(spec) = &record.spec else { return (state, None) };
+    state.realm = Some(spec.realm.clone());
+    let serving = match index.serving(&spec.realm) {
+        Ok(serving) => serving,
+        Err(finding) => {
+            waits_for_realm(&mut state.verdict, finding);
+            return (state, None);
+        }
+    };
+    let client_id = tenancy::client_id_of(spec, name);
+    let refused = admission(index, name, spec, &client_id, serving);
+    let admitted = refused.is_empty();
+    state.verdict.accepted.extend(refused);
+    let holder = index.names.client_ids.holder(&(spec.realm.clone(), client_id.as_str().into()));
+    let conflict =
+        conflicts::check_holder(name, holder, "spec.clientId", || format!("the client identifier {client_id}"));
+    if !admitted || conflict.map_err(|finding| state.verdict.accepted.push(finding)).is_err() {
+        return (state, None);
+    }
+    state.client_id = Some(client_id.clone());
+    state.verdict.resolved.extend(references(index, spec, &serving.spec));
+    let owner = ObjectKey { kind: Kind::OidcClient, name: name.clone() };
+    let Ok(secrets) = secrets(index, &owner, record, spec, &mut state) else { return (state, None) };
+    state.verdict.is_served = true;
+    (state, Some(client(name, spec, client_id, &serving.spec, secrets)))
+}
+
+/// Without these it is served, and narrower than it was meant.
+fn references(index: &Index, spec: &OidcClientSpec, realm: &RealmSpec) -> Vec<Finding> {
+    let names = index.memberships.get(&spec.realm).map(|membership| &membership.names);
+    let is_missing = |group: &&Arc<str>| !names.is_some_and(|names| names.contains_key(*group));
+    let missing = spec.access_groups.iter().filter(is_missing).map(|group| &**group);
+    let groups = references::access_groups(&spec.realm, missing);
+    let keys = index.states.realms.get(&spec.realm).map(|state| &state.algorithms);
+    let algorithm = spec.id_token_algorithm.filter(|algorithm| !keys.is_some_and(|keys| keys.contains(algorithm)));
+    let key = algorithm.map(|algorithm| {
+        let is_made = realm.default_rings().contains(&algorithm);
+        let reason = if is_made { Reason::KeyPending } else { Reason::SigningKeyNotFound };
+        let message = format!("the Realm {} has no key for {algorithm}", spec.realm);
+        Finding::new(reason, "spec.idTokenSignedResponseAlg", message)
+    });
+    groups.into_iter().chain(key).collect()
+}
+
+/// The secrets to accept; an error where the client can't be served without the one that is missing.
+fn secrets(
+    index: &Index,
+    owner: &ObjectKey,
+    record: &Record<api::OidcClient>,
+    spec: &OidcClientSpec,
+    state: &mut ClientState,
+) -> Result<Vec<ClientSecret>, ()> {
+    let credential = match &spec.secret {
+        ClientSecretSpec::None => return Ok(Vec::new()),
+        ClientSecretSpec::Reference { name, entry } => credentials::referenced(&index.world, owner, name, entry)
+            .map_err(|finding| state.verdict.resolved.push(finding))?,
+        ClientSecretSpec::Binding(binding) => {
+            in_the_way(index, owner, binding, &mut state.verdict)?;
+            if !binding.has_secret {
+                return Ok(Vec::new());
+            }
+            let uid = record.meta.uid.as_deref();
+            credentials::generated(&index.world, owner, uid, binding)
+                .ok_or_else(|| state.verdict.programmed.push(pending(binding)))?
+        }
+    };
+    let Credential { id, issued_at, value } = credential;
+    let secret = ClientSecret::new(id.clone(), value.expose(), None).ok_or(())?;
+    state.credential = Some(CredentialState { id, issued_at });
+    Ok(vec![secret])
+}
+
+fn pending(binding: &BindingSpec) -> Finding {
+    let message = format!("the credentials are about to be written, to the Secret {}", binding.name);
+    Finding::new(Reason::CredentialsPending, "spec.credentials.secret", message)
+}
+
+/// A Secret of somebody else at the name of the binding.
+fn in_the_way(index: &Index, owner: &ObjectKey, binding: &BindingSpec, verdict: &mut Verdict) -> Result<(), ()> {
+    let name = ObjectName::new(owner.name.namespace.clone(), binding.name.clone());
+    let is_refused = index.refused_until(&name).is_some();
+    match ownership::standing(owner, index.world.secrets.get(&name), is_refused) {
+        ownership::Standing::Foreign => {
+            verdict.resolved.push(ownership::foreign("spec.credentials.secret.name", &binding.name));
+            Err(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn client(
+    name: &ObjectName,
+    spec: &OidcClientSpec,
+    id: ClientId,
+    realm: &RealmSpec,
+    secrets: Vec<ClientSecret>,
+) -> Client {
+    Client {
+        display_name: spec.display_name.clone().unwrap_or_else(|| id.as_str().into()),
+        id,
+        name: name.clone(),
+        redirect_uris: spec.redirect_uris.clone(),
+        post_logout_redirect_uris: spec.post_logout_redirect_uris.clone(),
+        grant_types: spec.grant_types.clone(),
+        response_types: spec.response_types.clone(),
+        scopes: scopes(spec, realm),
+        audiences: spec.audiences.clone(),
+        authentication: ClientAuthentication {
+            method: spec.method,
+            secrets,
+            keys: spec.keys.clone(),
+            service_accounts: spec.service_accounts.clone(),
+        },
+        access_groups: spec.access_groups.clone(),
+        consent: spec.consent,
+        tokens: spec.token_policy(&realm.settings.tokens),
+        id_token_algorithm: spec.id_token_algorithm,
+    }
+}
+
+/// Named scopes were checked; of the default ones it gets what the Realm allows.
+fn scopes(spec: &OidcClientSpec, realm: &RealmSpec) -> Vec<Arc<str>> {
+    match &spec.scopes {
+        Scopes::Named(names) => names.clone(),
+        Scopes::Default if !spec.grant_types.contains(&GrantType::AuthorizationCode) => Vec::new(),
+        Scopes::Default => {
+            let refresh = spec.grant_types.contains(&GrantType::RefreshToken);
+            let allowed = &realm.allowed.oidc_clients.scopes;
+            let default = Scopes::DEFAULT.into_iter().filter(|scope| refresh || *scope != "offline_access");
+            default.filter(|scope| tenancy::allows_scope(allowed, scope)).map(Arc::from).collect()
+        }
+    }
+}
+
+/// Takes out what was served of this object before, unless another object has its place by now.
+fn retract(index: &mut Index, name: &ObjectName, old: Option<&ClientState>) {
+    let Some(ClientState { realm: Some(realm), client_id: Some(client_id), .. }) = old else { return };
+    let served = index.served.get(realm).and_then(|realm| realm.clients.get(client_id));
+    if served.is_some_and(|client| client.name == *name) {
+        index.served.change(realm, |realm| {
+            realm.clients.remove_mut(client_id);
+        });
+    }
+}
+
+/// Counts the client with its Realm as soon as it is accepted.
+fn count(index: &mut Index, name: &ObjectName, old: Option<&ClientState>, new: Option<&ClientState>) {
+    let realm = |state: Option<&ClientState>| {
+        state.filter(|state| state.client_id.is_some()).and_then(|state| state.realm.clone())
+    };
+    let (left, joined) = (realm(old), realm(new));
+    if left == joined {
+        return;
+    }
+    for (realm, accepted) in left.map(|realm| (realm, false)).into_iter().chain(joined.map(|realm| (realm, true))) {
+        if index.states.attach(&realm, Kind::OidcClient, name, accepted) {
+            index.planned_later(Kind::Realm, &realm);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Problems, template::Template};
+use crate::{api, secret::Secret};
+
+/// An entry of every binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Entry {
+    ClientId,
+    ClientSecret,
+    Issuer,
+    TokenEndpoint,
+    Type,
+    Provider,
+}
+
+impl Entry {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::ClientId, Self::ClientSecret, Self::Issuer, Self::TokenEndpoint, Self::Type, Self::Provider];
+
+    /// The name that Service Binding for Kubernetes knows.
+    pub fn kebab(self) -> &'static str {
+        match self {
+            Self::ClientId => "client-id",
+            Self::ClientSecret => "client-secret",
+            Self::Issuer => "issuer",
+            Self::TokenEndpoint => "token-endpoint",
+            Self::Type => "type",
+            Self::Provider => "provider",
+        }
+    }
+
+    /// The name in force: what `keys` says, or that of the style.
+    pub fn name(self, style: api::KeyStyle, keys: &BTreeMap<String, String>) -> String {
+        match (keys.get(self.kebab()), style) {
+            (Some(name), _) => name.clone(),
+            (None, api::KeyStyle::Kebab) => self.kebab().to_owned(),
+            (None, api::KeyStyle::Env) => self.kebab().replace('-', "_").to_ascii_uppercase(),
+        }
+    }
+}
+
+/// The Secret that the operator writes for a client.
+#[derive(Debug)]
+pub struct BindingSpec {
+    /// Its name, in the client's namespace.
+    pub name: Arc<str>,
+    /// Whether a client secret stands in it.
+    pub has_secret: bool,
+    /// Labels that the person wants.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations that the person wants.
+    pub annotations: BTreeMap<String, String>,
+    /// Whether it goes with the client.
+    pub deletion_policy: api::DeletionPolicy,
+    entries: Vec<(Entry, String)>,
+    templates: Vec<(String, Template)>,
+}
+
+/// What a binding tells.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Facts<'a> {
+    pub client_id: &'a str,
+    pub issuer: &'a str,
+    pub token_endpoint: &'a str,
+    /// None for a client without one.
+    pub secret: Option<&'a Secret>,
+}
+
+impl BindingSpec {
+    pub(super) fn parse(name: String, has_secret: bool, spec: &api::ClientSecret, problems: &mut Problems) -> Self {
+        let wanted = Entry::ALL.into_iter().filter(|entry| has_secret || *entry != Entry::ClientSecret);
+        let entries: Vec<_> = wanted.map(|entry| (entry, entry.name(spec.key_style, &spec.keys))).collect();
+        for key in spec.keys.keys() {
+            // The former secret has its place here before it has its rotation.
+            if key != "client-secret-previous" && Entry::ALL.iter().all(|entry| entry.kebab() != key) {
+                problems.push(format!("spec.credentials.secret.keys[{key}]"), "there is no such entry");
+            }
+        }
+        let mut templates = Vec::new();
+        for (entry, text) in &spec.template {
+            let field = format!("spec.credentials.secret.template[{entry}]");
+            if let Some(template) = problems.take(field, Template::parse(text, has_secret)) {
+                templates.push((entry.clone(), template));
+            }
+        }
+        for repeated in repeated(entries.iter().map(|(_, name)| name).chain(spec.template.keys())) {
+            let message = format_args!("two entries would have the name \"{repeated}\"");
+            problems.push("spec.credentials.secret", message);
+        }
+        Self {
+            name: name.into(),
+            has_secret,
+            labels: spec.metadata.labels.clone(),
+            annotations: spec.metadata.annotations.clone(),
+            deletion_policy: spec.deletion_policy,
+            entries,
+            templates,
+        }
+    }
+
+    /// The name of the entry with the client secret; none where it has none.
+    pub fn secret_entry(&self) -> Option<&str> {
+        self.entries.iter().find(|(entry, _)| *entry == Entry::ClientSecret).map(|(_, name)| name.as_str())
+    }
+
+    /// Every entry with its content.
+    pub fn render(&self, facts: &Facts<'_>) -> BTreeMap<String, Secret> {
+        let entry = |(entry, name): &(Entry, String)| {
+            let value = match entry {
+                Entry::ClientId => Secret::new(facts.client_id),
+                Entry::ClientSecret => facts.secret?.clone(),
+                Entry::Issuer => Secret::new(facts.issuer),
+                Entry::TokenEndpoint => Secret::new(facts.token_endpoint),
+                Entry::Type => Secret::new("oauth2"),
+                Entry::Provider => Secret::new("realmkeeper"),
+            };
+            Some((name.clone(), value))
+        };
+        let templates = self.templates.iter().map(|(name, template)| (name.clone(), template.render(facts)));
+        self.entries.iter().filter_map(entry).chain(templates).collect()
+    }
+}
+
+fn repeated<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    let mut repeated: Vec<_> =
+        names.iter().zip(names.iter().skip(1)).filter(|(a, b)| a == b).map(|(name, _)| *name).collect();
+    repeated.dedup();
+    repeated
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{BindingSpec, Facts, Problems};
+    use crate::secret::Secret;
+
+    fn render(spec: Value, has_secret: bool) -> Result<Vec<(String, String)>, Vec<String>> {
+        let mut problems = Problems::default();
+        let spec = serde_json::from_value(spec).unwrap();
+        let binding = BindingSpec::parse("b".into(), has_secret, &spec, &mut problems);
+        let binding =
+            problems.finish(binding).map_err(|problems| problems.into_iter().map(|p| p.field).collect::<Vec<_>>())?;
+        let secret = Secret::new("s");
+        let secret = has_secret.then_some(&secret);
+        let facts = Facts { client_id: "app", issuer: "https://i", token_endpoint: "https://i/token", secret };
+        let text = |(name, value): (String, Secret)| (name, value.expose_str().unwrap().to_owned());
+        Ok(binding.render(&facts).into_iter().map(text).collect())
+    }
+
+    fn names(spec: Value, has_secret: bool) -> Vec<String> {
+        render(spec, has_secret).unwrap().into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn entries_follow_service_binding_the_style_and_the_renames() {
+        let kebab = ["client-id", "client-secret", "issuer", "provider", "token-endpoint", "type"];
+        assert_eq!(names(json!({}), true), kebab);
+        assert_eq!(names(json!({}), false).len(), 5);
+        let env = json!({"keyStyle": "Env", "keys": {"client-secret": "GF_SECRET"}, "template": {"c.json": "{{ client_id }}"}});
+        assert_eq!(
+            render(env, true).unwrap(),
+            [
+                ("CLIENT_ID", "app"),
+                ("GF_SECRET", "s"),
+                ("ISSUER", "https://i"),
+                ("PROVIDER", "realmkeeper"),
+                ("TOKEN_ENDPOINT", "https://i/token"),
+                ("TYPE", "oauth2"),
+                ("c.json", "app"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+    }
+
+    #[test]
+    fn names_that_meet_and_entries_that_are_not_there_are_refused() {
+        let error = |spec: Value, has_secret: bool| render(spec, has_secret).unwrap_err();
+        assert_eq!(error(json!({"keys": {"issuer": "client-id"}}), true), ["spec.credentials.secret"]);
+        assert_eq!(error(json!({"template": {"type": "x"}}), true), ["spec.credentials.secret"]);
+        assert_eq!(error(json!({"keys": {"realm": "x"}}), true), ["spec.credentials.secret.keys[realm]"]);
+        let secret = json!({"template": {"a": "{{ client_secret }}"}});
+        assert_eq!(error(secret, false), ["spec.credentials.secret.template[a]"]);
+    }
+}

@@ -1,0 +1,371 @@
+use std::{sync::Arc, time::Duration};
+
+use url::{Host, Url};
+
+use super::{
+    BindingSpec, Entry, Problems, access_token_format, algorithm, grant_type, realm_name, refresh_rotation,
+    response_type,
+};
+use crate::{
+    api,
+    controller::source::FieldProblem,
+    jose::{Algorithm, foreign::ForeignKeys},
+    realm::{
+        AccessTokenFormat, AuthMethod, ClientId, ClientKeys, Consent, GrantType, ObjectName, RedirectUri,
+        RefreshRotation, ResponseType, TokenPolicy,
+    },
+};
+
+/// An OidcClient's spec.
+#[derive(Debug)]
+pub struct OidcClientSpec {
+    /// Its Realm.
+    pub realm: ObjectName,
+    /// `spec.clientId`; none: made of its name.
+    pub client_id: Option<ClientId>,
+    /// `spec.clientName`; none: the client identifier.
+    pub display_name: Option<Arc<str>>,
+    /// Where people are sent back to; never empty where the code flow is granted.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where people may be sent after sign-out.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Grants in force.
+    pub grant_types: Vec<GrantType>,
+    /// Response types in force.
+    pub response_types: Vec<ResponseType>,
+    /// What it may ask for.
+    pub scopes: Scopes,
+    /// Resource servers.
+    pub audiences: Vec<Arc<str>>,
+    /// How it proves who it is.
+    pub method: AuthMethod,
+    /// Where its secret stands.
+    pub secret: ClientSecretSpec,
+    /// The keys of `private_key_jwt`.
+    pub keys: ClientKeys,
+    /// ServiceAccounts whose tokens authenticate it.
+    pub service_accounts: Vec<Arc<str>>,
+    /// What its ID tokens are signed with; none: the realm's default.
+    pub id_token_algorithm: Option<Algorithm>,
+    /// Groups whose members may sign in to it.
+    pub access_groups: Vec<Arc<str>>,
+    /// Whether people are asked.
+    pub consent: Consent,
+    tokens: TokenOverrides,
+}
+
+/// The scopes that a client may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scopes {
+    /// None were named: those of [`Scopes::DEFAULT`] that the realm allows, where people sign in to it.
+    Default,
+    /// These.
+    Named(Vec<Arc<str>>),
+}
+
+impl Scopes {
+    /// What a client that people sign in to may ask for by default.
+    pub const DEFAULT: [&'static str; 4] = ["openid", "profile", "email", "offline_access"];
+}
+
+/// Where a client's secret stands.
+#[derive(Debug)]
+pub enum ClientSecretSpec {
+    /// It has none, and no Secret is written.
+    None,
+    /// The operator writes the Secret; [`BindingSpec::has_secret`] says whether a client secret stands in it.
+    Binding(BindingSpec),
+    /// Somebody else writes it.
+    Reference {
+        /// The Secret, in the client's namespace.
+        name: Arc<str>,
+        /// The entry that holds the client secret.
+        entry: String,
+    },
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct TokenOverrides {
+    access_token_format: Option<AccessTokenFormat>,
+    access_token: Option<Duration>,
+    id_token: Option<Duration>,
+    refresh_lifetime: Option<Duration>,
+    refresh_idle: Option<Duration>,
+    refresh_rotation: Option<RefreshRotation>,
+    reuse_interval: Option<Duration>,
+}
+
+impl OidcClientSpec {
+    /// Whether it must prove who it is with a client secret.
+    pub fn has_secret(&self) -> bool {
+        matches!(self.method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost)
+    }
+
+    /// Lifetimes and formats: the realm's, or its own.
+    pub fn token_policy(&self, realm: &Arc<TokenPolicy>) -> Arc<TokenPolicy> {
+        let own = &self.tokens;
+        if *own == TokenOverrides::default() {
+            return realm.clone();
+        }
+        let mut policy = TokenPolicy::clone(realm);
+        set(&mut policy.access_token_format, own.access_token_format);
+        set(&mut policy.access_token, own.access_token);
+        set(&mut policy.id_token, own.id_token);
+        set(&mut policy.refresh_token.lifetime, own.refresh_lifetime);
+        set(&mut policy.refresh_token.idle, own.refresh_idle);
+        set(&mut policy.refresh_token.rotation, own.refresh_rotation);
+        set(&mut policy.refresh_token.reuse_interval, own.reuse_interval);
+        Arc::new(policy)
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+impl TryFrom<&api::OidcClient> for OidcClientSpec {
+    type Error = Vec<FieldProblem>;
+
+    fn try_from(client: &api::OidcClient) -> Result<Self, Self::Error> {
+        let mut problems = Problems::default();
+        let spec = &client.spec;
+        let method = method(spec.auth_method());
+        check_grants(spec, method, &mut problems);
+        let keys = keys(&spec.credentials, &mut problems);
+        check_keys(&spec.credentials, method, &mut problems);
+        let shared = |texts: &[String]| texts.iter().map(|text| Arc::from(text.as_str())).collect();
+        let uris = &spec.post_logout_redirect_uris;
+        let parsed = Self {
+            realm: realm_name(&spec.realm_ref, client.metadata.namespace.as_deref()),
+            client_id: spec.client_id.as_deref().map(ClientId::new),
+            display_name: spec.client_name.as_deref().map(Arc::from),
+            redirect_uris: problems.each("spec.redirectUris", &spec.redirect_uris, RedirectUri::parse),
+            post_logout_redirect_uris: problems.each("spec.postLogoutRedirectUris", uris, RedirectUri::parse),
+            grant_types: spec.grant_types().iter().copied().map(grant_type).collect(),
+            response_types: spec.response_types().iter().copied().map(response_type).collect(),
+            scopes: if spec.scopes.is_empty() { Scopes::Default } else { Scopes::Named(shared(&spec.scopes)) },
+            audiences: shared(&spec.audiences),
+            method,
+            secret: secret(client, method, &mut problems),
+            keys,
+            service_accounts: spec
+                .credentials
+                .service_accounts
+                .iter()
+                .map(|account| account.name.as_str().into())
+                .collect(),
+            id_token_algorithm: spec.id_token_signed_response_alg.map(algorithm),
+            access_groups: shared(&spec.access.groups),
+            consent: match spec.consent {
+                api::Consent::Skip => Consent::Skip,
+                api::Consent::Ask => Consent::Ask,
+            },
+            tokens: overrides(&spec.tokens),
+        };
+        problems.finish(parsed)
+    }
+}
+
+fn method(name: api::TokenEndpointAuthMethod) -> AuthMethod {
+    match name {
+        api::TokenEndpointAuthMethod::None => AuthMethod::None,
+        api::TokenEndpointAuthMethod::ClientSecretBasic => AuthMethod::ClientSecretBasic,
+        api::TokenEndpointAuthMethod::ClientSecretPost => AuthMethod::ClientSecretPost,
+        api::TokenEndpointAuthMethod::PrivateKeyJwt => AuthMethod::PrivateKeyJwt,
+    }
+}
+
+/// What the CRD's own rules say too, for what came by without them.
+fn check_grants(spec: &api::OidcClientSpec, method: AuthMethod, problems: &mut Problems) {
+    let granted = |grant| spec.grant_types().contains(&grant);
+    let code = granted(api::GrantType::AuthorizationCode);
+    if code && spec.redirect_uris.is_empty() {
+        problems.push("spec.redirectUris", "the grant type authorization_code needs at least one");
+    }
+    if granted(api::GrantType::RefreshToken) && !code {
+        problems.push("spec.grantTypes", "the grant type refresh_token needs authorization_code beside it");
+    }
+    if spec.response_types().contains(&api::ResponseType::Code) && !code {
+        problems.push("spec.responseTypes", "the response type code needs the grant type authorization_code");
+    }
+    if granted(api::GrantType::ClientCredentials) && method == AuthMethod::None {
+        problems.push("spec.grantTypes", "a public client can't use the grant type client_credentials");
+    }
+}
+
+fn check_keys(credentials: &api::Credentials, method: AuthMethod, problems: &mut Problems) {
+    match method {
+        AuthMethod::None if credentials.has_keys() => {
+            problems.push("spec.credentials", "a public client (tokenEndpointAuthMethod none) has no credentials");
+        }
+        AuthMethod::PrivateKeyJwt if !credentials.has_keys() => {
+            problems.push("spec.credentials", "private_key_jwt needs jwks, jwksUri or serviceAccounts");
+        }
+        _ => {}
+    }
+}
+
+fn keys(credentials: &api::Credentials, problems: &mut Problems) -> ClientKeys {
+    match (&credentials.jwks, &credentials.jwks_uri) {
+        (None, None) => ClientKeys::None,
+        (Some(_), Some(_)) => {
+            problems.push("spec.credentials", "jwks and jwksUri exclude one another (RFC 7591 section 2)");
+            ClientKeys::None
+        }
+        (Some(jwks), None) => {
+            let parsed = serde_json::to_vec(jwks).ok().and_then(|json| ForeignKeys::parse(&json).ok());
+            match parsed.filter(|keys| !keys.is_empty()) {
+                Some(keys) => ClientKeys::Inline(Arc::new(keys)),
+                None => {
+                    problems.push("spec.credentials.jwks", "it holds no key that can be used");
+                    ClientKeys::None
+                }
+            }
+        }
+        (None, Some(uri)) if may_be_fetched(uri) => ClientKeys::Uri(uri.as_str().into()),
+        (None, Some(_)) => {
+            problems.push("spec.credentials.jwksUri", "it must be https, or http on a loopback address");
+            ClientKeys::None
+        }
+    }
+}
+
+fn may_be_fetched(uri: &str) -> bool {
+    let Ok(url) = Url::parse(uri) else { return false };
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return false,
+    };
+    url.fragment().is_none()
+        && url.username().is_empty()
+        && (url.scheme() == "https" || url.scheme() == "http" && loopback)
+}
+
+fn secret(client: &api::OidcClient, method: AuthMethod, problems: &mut Problems) -> ClientSecretSpec {
+    let credentials = &client.spec.credentials;
+    let has_secret = matches!(method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost);
+    let given = credentials.secret.clone().unwrap_or_default();
+    let name = credentials.secret_name(client.metadata.name.as_deref().unwrap_or_default());
+    match (has_secret, given.source) {
+        (true, api::SecretSource::Reference) if given.name.is_none() => {
+            problems.push("spec.credentials.secret.name", "source Reference needs the name of the Secret");
+            ClientSecretSpec::None
+        }
+        (true, api::SecretSource::Reference) => ClientSecretSpec::Reference {
+            name: name.into(),
+            entry: Entry::ClientSecret.name(given.key_style, &given.keys),
+        },
+        (false, api::SecretSource::Reference) => {
+            problems.push("spec.credentials.secret.source", "a client that uses no secret has none to refer to");
+            ClientSecretSpec::None
+        }
+        // Without a secret, the rest of the entries is written only for who asks for it by name.
+        (false, api::SecretSource::Generate) if given.name.is_none() => ClientSecretSpec::None,
+        (_, api::SecretSource::Generate) => {
+            ClientSecretSpec::Binding(BindingSpec::parse(name, has_secret, &given, problems))
+        }
+    }
+}
+
+fn overrides(tokens: &api::ClientTokens) -> TokenOverrides {
+    let refresh = &tokens.refresh_token;
+    TokenOverrides {
+        access_token_format: tokens.access_token_format.map(access_token_format),
+        access_token: tokens.access_token.map(api::Duration::as_std),
+        id_token: tokens.id_token.map(api::Duration::as_std),
+        refresh_lifetime: refresh.lifetime.map(api::Duration::as_std),
+        refresh_idle: refresh.idle.map(api::Duration::as_std),
+        refresh_rotation: refresh.rotation.map(refresh_rotation),
+        reuse_interval: refresh.reuse_interval.map(api::DurationOrZero::as_std),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{ClientSecretSpec, OidcClientSpec};
+    use crate::{
+        api,
+        realm::{AuthMethod, ClientKeys, GrantType},
+    };
+
+    fn parse(mut spec: Value) -> Result<OidcClientSpec, Vec<String>> {
+        spec["realmRef"] = json!({"name": "staff"});
+        let mut client = api::OidcClient::new("app", serde_json::from_value(spec).unwrap());
+        client.metadata.namespace = Some("apps".into());
+        OidcClientSpec::try_from(&client).map_err(|problems| problems.into_iter().map(|p| p.field).collect())
+    }
+
+    fn secret(spec: Value) -> (AuthMethod, String) {
+        let spec = parse(spec).unwrap();
+        let secret = match &spec.secret {
+            ClientSecretSpec::None => "none".to_owned(),
+            ClientSecretSpec::Binding(binding) => format!("{} {}", binding.name, binding.has_secret),
+            ClientSecretSpec::Reference { name, entry } => format!("{name}[{entry}]"),
+        };
+        (spec.method, secret)
+    }
+
+    #[test]
+    fn a_secret_is_made_only_for_a_client_that_uses_one() {
+        let basic = AuthMethod::ClientSecretBasic;
+        for (spec, method, want) in [
+            (json!({}), basic, "app-oidc true"),
+            (json!({"credentials": {"secret": {"name": "x"}}}), basic, "x true"),
+            (json!({"credentials": {"serviceAccounts": [{"name": "a"}]}}), AuthMethod::PrivateKeyJwt, "none"),
+            (json!({"credentials": {"serviceAccounts": [{"name": "a"}], "secret": {}}}), basic, "app-oidc true"),
+            (json!({"tokenEndpointAuthMethod": "none", "redirectUris": ["https://a/cb"]}), AuthMethod::None, "none"),
+            (
+                json!({"tokenEndpointAuthMethod": "none", "redirectUris": ["https://a/cb"],
+                       "credentials": {"secret": {"name": "x"}}}),
+                AuthMethod::None,
+                "x false",
+            ),
+            (
+                json!({"credentials": {"secret": {"name": "x", "source": "Reference", "keyStyle": "Env"}}}),
+                basic,
+                "x[CLIENT_SECRET]",
+            ),
+        ] {
+            assert_eq!(secret(spec.clone()), (method, want.to_owned()), "{spec}");
+        }
+    }
+
+    #[test]
+    fn grants_follow_the_redirect_uris_unless_they_are_named() {
+        assert_eq!(parse(json!({})).unwrap().grant_types, [GrantType::ClientCredentials]);
+        let code = parse(json!({"redirectUris": ["https://a/cb"]})).unwrap();
+        assert_eq!(code.grant_types, [GrantType::AuthorizationCode, GrantType::RefreshToken]);
+        assert_eq!(code.response_types.len(), 1);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused_with_its_field() {
+        for (spec, field) in [
+            (json!({"grantTypes": ["authorization_code"]}), "spec.redirectUris"),
+            (json!({"grantTypes": ["refresh_token"]}), "spec.grantTypes"),
+            (json!({"responseTypes": ["code"]}), "spec.responseTypes"),
+            (json!({"tokenEndpointAuthMethod": "none"}), "spec.grantTypes"),
+            (json!({"tokenEndpointAuthMethod": "private_key_jwt"}), "spec.credentials"),
+            (json!({"redirectUris": ["https://a/cb", "http://a/cb"]}), "spec.redirectUris[1]"),
+            (json!({"credentials": {"jwksUri": "com.example:/x"}}), "spec.credentials.jwksUri"),
+            (json!({"credentials": {"jwks": {"keys": [{"kty": "EC"}]}}}), "spec.credentials.jwks"),
+            (json!({"credentials": {"secret": {"source": "Reference"}}}), "spec.credentials.secret.name"),
+        ] {
+            assert_eq!(parse(spec.clone()).unwrap_err(), [field], "{spec}");
+        }
+    }
+
+    #[test]
+    fn keys_in_the_resource_are_parsed() {
+        let jwk =
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+        let spec = parse(json!({"credentials": {"jwks": {"keys": [jwk]}}})).unwrap();
+        assert!(matches!(spec.keys, ClientKeys::Inline(keys) if keys.contains("1")));
+    }
+}

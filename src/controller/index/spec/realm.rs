@@ -1,0 +1,246 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use ipnet::IpNet;
+
+use super::{Problems, access_token_format, algorithm, grant_type, refresh_rotation, response_type};
+use crate::{
+    api,
+    controller::source::FieldProblem,
+    jose::Algorithm,
+    realm::{
+        InvalidIssuer, Issuer, Lockout, LoginPolicy, Pkce, RefreshPolicy, STANDARD_SCOPES, Scope, SessionPolicy,
+        Settings, TokenPolicy, claims::ClaimRules,
+    },
+};
+
+/// A Realm's spec.
+#[derive(Debug)]
+pub struct RealmSpec {
+    /// `spec.issuer`; none: below the public URL.
+    pub issuer: Option<Issuer>,
+    /// What the provider needs to know.
+    pub settings: Arc<Settings>,
+    /// Whether missing rings are created.
+    default_keys: bool,
+    /// Who may attach.
+    pub allowed: api::Allowed,
+}
+
+/// The first segments of the routes below an issuer. An issuer with one of them in its path could hide an endpoint of the issuer
+/// above it, which may be somebody else's.
+const ROUTES: [&str; 16] = [
+    ".well-known",
+    "authorize",
+    "token",
+    "userinfo",
+    "jwks",
+    "introspect",
+    "revoke",
+    "logout",
+    "par",
+    "device_authorization",
+    "device",
+    "register",
+    "bc-authorize",
+    "session",
+    "login",
+    "consent",
+];
+
+impl RealmSpec {
+    /// The algorithms for which rings are created where there are none: ES256, RS256 (which OpenID Connect requires of every
+    /// provider), and the default, without which nothing could be signed.
+    pub fn default_rings(&self) -> Vec<Algorithm> {
+        let mut rings = vec![Algorithm::Es256, Algorithm::Rs256];
+        let default = self.settings.default_algorithm;
+        if !rings.contains(&default) {
+            rings.push(default);
+        }
+        if self.default_keys { rings } else { Vec::new() }
+    }
+}
+
+impl TryFrom<&api::Realm> for RealmSpec {
+    type Error = Vec<FieldProblem>;
+
+    fn try_from(realm: &api::Realm) -> Result<Self, Self::Error> {
+        let mut problems = Problems::default();
+        let issuer = realm.spec.issuer.as_deref();
+        let issuer = issuer.and_then(|text| problems.take("spec.issuer", parse_issuer(text)));
+        if realm.spec.subject_type == api::SubjectType::Pairwise {
+            problems.push("spec.subjectType", "pairwise subjects are not supported by this version");
+        }
+        let settings = Arc::new(settings(realm, &mut problems));
+        problems.finish(Self {
+            issuer,
+            settings,
+            default_keys: realm.spec.signing.default_keys == api::DefaultKeys::Create,
+            allowed: realm.spec.allowed.clone(),
+        })
+    }
+}
+
+fn parse_issuer(text: &str) -> Result<Issuer, InvalidIssuer> {
+    let issuer = Issuer::parse(text)?;
+    if issuer.path().split('/').any(|segment| ROUTES.contains(&segment)) {
+        return Err(InvalidIssuer("no part of its path may be the name of an endpoint, such as token or login"));
+    }
+    Ok(issuer)
+}
+
+fn settings(realm: &api::Realm, problems: &mut Problems) -> Settings {
+    let spec = &realm.spec;
+    let claims = claims(&spec.claims, problems);
+    let networks = &spec.outbound.allowed_networks;
+    let name = || realm.metadata.name.as_deref().unwrap_or_default();
+    Settings {
+        display_name: spec.display_name.as_deref().unwrap_or_else(name).into(),
+        tokens: Arc::new(tokens(&spec.tokens)),
+        sessions: SessionPolicy { idle: spec.sessions.idle.as_std(), absolute: spec.sessions.absolute.as_std() },
+        default_algorithm: algorithm(spec.signing.default_algorithm),
+        pkce: match spec.pkce {
+            api::Pkce::Required => Pkce::Required,
+            api::Pkce::PublicClients => Pkce::PublicClients,
+        },
+        login: login(&spec.login),
+        scopes: scopes(&spec.scopes, &claims, problems),
+        claims,
+        grant_types: in_order(&spec.allowed.oidc_clients.grant_types, grant_type),
+        response_types: in_order(&spec.allowed.oidc_clients.response_types, response_type),
+        allowed_networks: problems.each("spec.outbound.allowedNetworks", networks, |text| {
+            text.parse::<IpNet>().map(|network| network.trunc())
+        }),
+    }
+}
+
+/// Sorted and without repetition: the order of metadata is that of the hall's type.
+fn in_order<T: Copy, U: Ord>(given: &[T], convert: impl Fn(T) -> U) -> Vec<U> {
+    given.iter().copied().map(convert).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn tokens(tokens: &api::Tokens) -> TokenPolicy {
+    let refresh = &tokens.refresh_token;
+    TokenPolicy {
+        id_token: tokens.id_token.as_std(),
+        access_token: tokens.access_token.as_std(),
+        authorization_code: tokens.authorization_code.as_std(),
+        access_token_format: access_token_format(tokens.access_token_format),
+        refresh_token: RefreshPolicy {
+            lifetime: refresh.lifetime.as_std(),
+            idle: refresh.idle.as_std(),
+            rotation: refresh_rotation(refresh.rotation),
+            reuse_interval: refresh.reuse_interval.as_std(),
+        },
+    }
+}
+
+fn login(login: &api::Login) -> LoginPolicy {
+    LoginPolicy {
+        passwords: login.passwords == api::Switch::Enabled,
+        lockout: Lockout {
+            max_failures: login.lockout.max_failures.max(1),
+            window: login.lockout.window.as_std(),
+            duration: login.lockout.duration.as_std(),
+        },
+    }
+}
+
+fn claims(claims: &[api::CustomClaim], problems: &mut Problems) -> ClaimRules {
+    let pair = |claim: &'_ api::CustomClaim| -> (String, String) { (claim.name.clone(), claim.expression.clone()) };
+    let rules: Vec<_> = claims.iter().map(pair).collect();
+    let all = ClaimRules::compile(rules.iter().map(|(name, expression)| (name.as_str(), expression.as_str())));
+    let Err(_) = &all else { return all.unwrap_or_default() };
+    for (index, (name, expression)) in rules.iter().enumerate() {
+        if let Err((_, error)) = ClaimRules::compile([(name.as_str(), expression.as_str())]) {
+            problems.push(format!("spec.claims[{index}].expression"), error);
+        }
+    }
+    ClaimRules::default()
+}
+
+fn scopes(custom: &[api::CustomScope], claims: &ClaimRules, problems: &mut Problems) -> Vec<Scope> {
+    let standard = STANDARD_SCOPES.iter().map(|(name, description, claims)| Scope {
+        name: (*name).into(),
+        description: (*description).into(),
+        claims: claims.iter().map(|claim| Arc::from(*claim)).collect(),
+    });
+    let mut scopes: Vec<_> = standard.collect();
+    let known: BTreeSet<&str> =
+        STANDARD_SCOPES.iter().flat_map(|(_, _, claims)| claims.iter().copied()).chain(claims.names()).collect();
+    for (index, scope) in custom.iter().enumerate() {
+        let field = format!("spec.scopes[{index}]");
+        if scopes.iter().any(|other| *other.name == *scope.name) {
+            problems.push(format!("{field}.name"), format_args!("the scope \"{}\" is there already", scope.name));
+        }
+        for (at, claim) in scope.claims.iter().enumerate().filter(|(_, claim)| !known.contains(claim.as_str())) {
+            let message = format_args!("there is no claim \"{claim}\": name a standard one or one of spec.claims");
+            problems.push(format!("{field}.claims[{at}]"), message);
+        }
+        scopes.push(Scope {
+            name: scope.name.as_str().into(),
+            description: scope.description.as_deref().unwrap_or(&scope.name).into(),
+            claims: scope.claims.iter().map(|claim| Arc::from(claim.as_str())).collect(),
+        });
+    }
+    scopes
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::RealmSpec;
+    use crate::{api, jose::Algorithm, realm::GrantType};
+
+    fn parse(spec: serde_json::Value) -> Result<RealmSpec, Vec<(String, String)>> {
+        let realm = api::Realm::new("staff", serde_json::from_value(spec).unwrap());
+        RealmSpec::try_from(&realm)
+            .map_err(|problems| problems.into_iter().map(|problem| (problem.field, problem.message)).collect())
+    }
+
+    #[test]
+    fn an_empty_spec_is_complete() {
+        let spec = parse(json!({})).unwrap();
+        assert!(spec.issuer.is_none() && spec.default_keys);
+        assert_eq!(&*spec.settings.display_name, "staff");
+        assert_eq!(spec.settings.default_algorithm, Algorithm::Es256);
+        assert_eq!(spec.settings.scopes.len(), 7);
+        assert_eq!(spec.settings.grant_types, GrantType::ALL);
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_field() {
+        let problems = parse(json!({
+            "issuer": "https://id.example.com/staff/token",
+            "subjectType": "pairwise",
+            "claims": [{"name": "a", "expression": "user."}, {"name": "b", "expression": "1"}, {"name": "c", "expression": "who"}],
+            "scopes": [{"name": "more", "claims": ["email", "nothing"]}, {"name": "email"}],
+            "outbound": {"allowedNetworks": ["10.0.0.0/8", "ten"]},
+        }))
+        .unwrap_err();
+        let mut fields: Vec<_> = problems.iter().map(|(field, _)| field.as_str()).collect();
+        fields.sort_unstable();
+        assert_eq!(
+            fields,
+            [
+                "spec.claims[0].expression",
+                "spec.claims[2].expression",
+                "spec.issuer",
+                "spec.outbound.allowedNetworks[1]",
+                "spec.scopes[0].claims[1]",
+                "spec.scopes[1].name",
+                "spec.subjectType",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_scope_may_release_a_computed_claim() {
+        let spec = parse(json!({
+            "claims": [{"name": "department", "expression": "user.attributes.department[0]"}],
+            "scopes": [{"name": "department", "claims": ["department"]}],
+        }))
+        .unwrap();
+        assert_eq!(spec.settings.scope("department").map(|scope| &*scope.description), Some("department"));
+    }
+}

@@ -1,0 +1,72 @@
+//! The labels and annotations that generated Secrets carry, beside those in [`crate::api`]. They are the operator's memory: a
+//! restarted process and every replica read the same answers from them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret as KubeSecret;
+
+use super::source::ObjectKey;
+use crate::api::{MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE};
+
+/// Whom a generated Secret belongs to, as `KIND/NAME`; the namespace is its own. A Secret that outlives its owner
+/// (`deletionPolicy: Retain`) has no ownerReference, and is found again by this.
+pub const OWNER: &str = "realmkeeper.dev/owner";
+/// Tells one client secret from the next; says nothing of its value.
+pub const CREDENTIAL_ID: &str = "realmkeeper.dev/credential-id";
+/// When the client secret was made (RFC 3339).
+pub const ISSUED_AT: &str = "realmkeeper.dev/issued-at";
+/// The entry that holds the client secret, so that it is found when entries are named anew.
+pub const SECRET_ENTRY: &str = "realmkeeper.dev/secret-entry";
+/// A hash of the names of all that was written (never of a value): when it differs, something must be taken away again.
+pub const LAYOUT: &str = "realmkeeper.dev/layout";
+/// From when a key stands in the JWKS (RFC 3339).
+pub const PUBLISHED_AT: &str = "realmkeeper.dev/published-at";
+/// From when a key signs (RFC 3339).
+pub const ACTIVE_FROM: &str = "realmkeeper.dev/active-from";
+/// The thumbprint of a key, for people.
+pub const KEY_ID: &str = "realmkeeper.dev/kid";
+
+/// The annotation of a Secret.
+pub fn annotation<'s>(secret: &'s KubeSecret, name: &str) -> Option<&'s str> {
+    secret.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+}
+
+/// The annotation of a Secret as a time; none where it is absent or no time.
+pub fn time(secret: &KubeSecret, name: &str) -> Option<Timestamp> {
+    annotation(secret, name)?.parse().ok()
+}
+
+fn has_label(secret: &KubeSecret, name: &str, value: &str) -> bool {
+    secret.metadata.labels.as_ref().and_then(|labels| labels.get(name)).is_some_and(|found| found == value)
+}
+
+/// True where its owner said that it may be read.
+pub fn is_readable(secret: &KubeSecret) -> bool {
+    has_label(secret, READABLE_LABEL, READABLE_VALUE)
+}
+
+/// True for the labels of a Secret that we made and that our watch sees.
+pub fn is_known(labels: &BTreeMap<String, String>) -> bool {
+    let has = |name: &str, value: &str| labels.get(name).is_some_and(|found| found == value);
+    has(MANAGED_BY_LABEL, MANAGED_BY_VALUE) && has(READABLE_LABEL, READABLE_VALUE)
+}
+
+/// The value of [`OWNER`] for an object.
+pub fn owner_value(owner: &ObjectKey) -> String {
+    format!("{}/{}", owner.kind, owner.name.name)
+}
+
+/// The object that a generated Secret belongs to; none for a Secret that is not ours.
+pub fn owner(secret: &KubeSecret) -> Option<ObjectKey> {
+    if !has_label(secret, MANAGED_BY_LABEL, MANAGED_BY_VALUE) {
+        return None;
+    }
+    let (kind, name) = annotation(secret, OWNER)?.split_once('/')?;
+    Some(ObjectKey::new(kind.parse().ok()?, secret.metadata.namespace.as_deref()?, name))
+}
+
+/// The entry of a Secret.
+pub fn entry<'s>(secret: &'s KubeSecret, name: &str) -> Option<&'s [u8]> {
+    secret.data.as_ref()?.get(name).map(|bytes| bytes.0.as_slice())
+}

@@ -1,0 +1,96 @@
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{Generator, Plan, SecretDeletion, bindings, default_keys, keys, statuses};
+use crate::{
+    controller::{
+        index::Index,
+        source::{Kind, ObjectKey},
+    },
+    jose,
+    realm::ObjectName,
+};
+
+/// Making a key takes time (RSA about a tenth of a second); with more than this many in a plan, the rest is left for the next.
+const MAX_NEW_KEYS: usize = 8;
+
+/// What is to be written for these objects at `now`. The same index, time and random numbers give the same plan.
+pub fn build(index: &Index, objects: BTreeSet<ObjectKey>, now: Timestamp, generator: &mut dyn Generator) -> Plan {
+    // Kubernetes keeps times in whole seconds.
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let mut builder = Builder { index, now, generator, plan: Plan::default(), new_keys: 0 };
+    for key in objects {
+        if let Err(error) = builder.object(&key) {
+            tracing::error!(object = %key, %error, "no plan could be made");
+            builder.plan.deferred.push(key);
+        }
+    }
+    builder.plan.next = index.next_change(now);
+    builder.plan
+}
+
+pub(super) struct Builder<'a> {
+    pub index: &'a Index,
+    pub now: Timestamp,
+    pub generator: &'a mut dyn Generator,
+    pub plan: Plan,
+    new_keys: usize,
+}
+
+impl Builder<'_> {
+    fn object(&mut self, key: &ObjectKey) -> Result<(), jose::Error> {
+        if !self.index.world.contains(key) {
+            self.collect_garbage(key);
+            return Ok(());
+        }
+        match key.kind {
+            Kind::Namespace | Kind::Secret => Ok(()),
+            Kind::Realm => {
+                default_keys::plan(self, &key.name);
+                statuses::realm(self, &key.name);
+                Ok(())
+            }
+            Kind::SigningKey => {
+                statuses::signing_key(self, &key.name);
+                keys::plan(self, &key.name)
+            }
+            Kind::Group => {
+                statuses::group(self, &key.name);
+                Ok(())
+            }
+            Kind::User => {
+                statuses::user(self, &key.name);
+                Ok(())
+            }
+            Kind::OidcClient => {
+                statuses::oidc_client(self, &key.name);
+                bindings::plan(self, &key.name)
+            }
+        }
+    }
+
+    /// Where no cluster does: a generated Secret goes with its owner.
+    fn collect_garbage(&mut self, owner: &ObjectKey) {
+        if !self.index.options.collects_garbage || !self.index.was_deleted(owner) {
+            return;
+        }
+        for (name, secret) in self.index.world.owned(owner) {
+            if secret.metadata.owner_references.as_ref().is_some_and(|references| !references.is_empty()) {
+                let uid = secret.metadata.uid.clone();
+                self.plan.deletions.push(SecretDeletion { name: name.clone(), subject: owner.clone(), uid });
+            }
+        }
+    }
+
+    /// Whether the creation of a Secret may be tried: it was not refused, or long enough ago.
+    pub fn may_create(&self, secret: &ObjectName) -> bool {
+        self.index.refused_until(secret).is_none_or(|until| until <= self.now)
+    }
+
+    /// Whether one more key may be made in this plan.
+    pub fn may_make_key(&mut self) -> bool {
+        self.new_keys += 1;
+        self.new_keys <= MAX_NEW_KEYS
+    }
+}

@@ -1,0 +1,68 @@
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    jose::{self, Algorithm, PrivateKey},
+    secret::Secret,
+};
+
+/// Where new secrets come from; a test passes one whose answers it knows.
+pub trait Generator: Send {
+    /// A client secret: 256 bits as base64url.
+    ///
+    /// # Errors
+    /// [`jose::Error::Crypto`] where the machine has no entropy.
+    fn secret(&mut self) -> Result<Secret, jose::Error>;
+
+    /// Something to tell a secret by: 72 bits as base64url, of no relation to the secret.
+    ///
+    /// # Errors
+    /// [`jose::Error::Crypto`] where the machine has no entropy.
+    fn id(&mut self) -> Result<String, jose::Error>;
+
+    /// A private key as PEM (PKCS #8).
+    ///
+    /// # Errors
+    /// [`jose::Error::Crypto`] where the machine has no entropy.
+    fn key(&mut self, algorithm: Algorithm) -> Result<Secret, jose::Error>;
+}
+
+/// The machine's own randomness.
+#[derive(Debug, Default)]
+pub struct SystemGenerator(SystemRandom);
+
+impl SystemGenerator {
+    fn bytes<const N: usize>(&self) -> Result<Secret, jose::Error> {
+        let mut bytes = zeroize::Zeroizing::new([0; N]);
+        self.0.fill(bytes.as_mut_slice()).map_err(|_| jose::Error::Crypto)?;
+        Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
+    }
+}
+
+impl Generator for SystemGenerator {
+    fn secret(&mut self) -> Result<Secret, jose::Error> {
+        self.bytes::<32>()
+    }
+
+    fn id(&mut self) -> Result<String, jose::Error> {
+        Ok(self.bytes::<9>()?.expose_str().unwrap_or_default().to_owned())
+    }
+
+    fn key(&mut self, algorithm: Algorithm) -> Result<Secret, jose::Error> {
+        PrivateKey::generate_pem(algorithm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Generator, SystemGenerator};
+
+    #[test]
+    fn secrets_have_256_bits_and_differ() {
+        let mut generator = SystemGenerator::default();
+        let (a, b) = (generator.secret().unwrap(), generator.secret().unwrap());
+        assert_eq!(a.expose().len(), 43);
+        assert_ne!(a, b);
+        assert_eq!(generator.id().unwrap().len(), 12);
+    }
+}

@@ -1,0 +1,260 @@
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    apply::{Applier, ApplyOutcome},
+    index::{Index, Options},
+    plan::{self, Generator, SystemGenerator},
+    retry::Retries,
+    source::{Event, ObjectKey},
+};
+use crate::{
+    realm::Registry,
+    telemetry::{Metrics, ReconcileOutcome},
+};
+
+/// Events taken in at once, so that a burst is judged and published together.
+const MAX_EVENTS: usize = 1024;
+/// Objects in one plan, so that what comes in while a long list is written does not wait for its end.
+const MAX_OBJECTS: usize = 256;
+/// A creation that met a foreign Secret is tried again so often: nobody tells us when that goes.
+const RETRY_REFUSED: SignedDuration = SignedDuration::from_mins(5);
+/// The clock is looked at so often at least: it may be set, and a machine may sleep.
+const MAX_SLEEP: Duration = Duration::from_secs(60);
+/// At the end, writes under way have so long.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// The clock of the process.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The loop that owns the index: events in; realms published, plans handed to the applier.
+///
+/// One plan is under way at a time, beside the loop: a client that is deleted is out of the registry at once, however slow the API
+/// server is.
+pub struct Controller {
+    index: Index,
+    registry: Arc<Registry>,
+    applier: Arc<dyn Applier>,
+    writes: watch::Receiver<bool>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    generator: Box<dyn Generator>,
+    retries: Retries,
+    applying: Option<Applying>,
+    next: Option<Timestamp>,
+}
+
+struct Applying {
+    objects: BTreeSet<ObjectKey>,
+    since: Timestamp,
+    outcome: JoinHandle<ApplyOutcome>,
+}
+
+/// Why the controller stopped by itself.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ControllerError {
+    /// The source has ended, so nothing would ever change again.
+    #[error("the source of the resources has ended")]
+    SourceEnded,
+}
+
+impl Controller {
+    /// A controller that fills `registry`. It writes by `applier` while `writes` is true (the Lease is held; a directory is always
+    /// one's own), and serves in any case.
+    pub fn new(
+        options: Options,
+        registry: Arc<Registry>,
+        applier: Arc<dyn Applier>,
+        writes: watch::Receiver<bool>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            index: Index::new(options),
+            registry,
+            applier,
+            writes,
+            clock,
+            metrics,
+            generator: Box::<SystemGenerator>::default(),
+            retries: Retries::default(),
+            applying: None,
+            next: None,
+        }
+    }
+
+    /// Runs until `stop`, and lets the writes under way end.
+    ///
+    /// # Errors
+    /// [`ControllerError::SourceEnded`] where `events` is closed before `stop`.
+    pub async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        stop: CancellationToken,
+    ) -> Result<(), ControllerError> {
+        let mut received = Vec::new();
+        let ended = loop {
+            let pause = self.pause();
+            tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                count = events.recv_many(&mut received, MAX_EVENTS) => {
+                    if count == 0 {
+                        break if stop.is_cancelled() { Ok(()) } else { Err(ControllerError::SourceEnded) };
+                    }
+                    received.drain(..).for_each(|event| self.index.apply(event));
+                }
+                outcome = under_way(&mut self.applying) => self.applied(outcome),
+                Ok(()) = self.writes.changed() => self.lease_changed(),
+                () = sleep(pause) => self.wake(),
+            }
+            if self.index.is_synced() {
+                self.publish();
+                self.plan();
+            }
+        };
+        if let Some(applying) = self.applying {
+            // Whether they end or not: what is not written is in the next plan of whoever writes then.
+            let _ = timeout(LAST_WRITES, applying.outcome).await;
+        }
+        ended
+    }
+
+    fn publish(&mut self) {
+        let since = (self.clock)();
+        let was_synced = self.registry.load().is_synced();
+        self.index.evaluate();
+        self.index.publish(&self.registry);
+        self.measure("index", since, ReconcileOutcome::Success);
+        if !was_synced {
+            let realms = self.registry.load().realms().count();
+            tracing::info!(realms, "every resource has been seen");
+        }
+    }
+
+    /// Hands the next plan over, if none is under way.
+    fn plan(&mut self) {
+        if self.applying.is_some() {
+            return;
+        }
+        if !*self.writes.borrow() {
+            // Whoever writes knows them too.
+            self.index.take_unplanned(usize::MAX);
+            return;
+        }
+        while self.index.has_unplanned() {
+            let since = (self.clock)();
+            let objects = self.index.take_unplanned(MAX_OBJECTS);
+            let mut plan = plan::build(&self.index, objects.clone(), since, &mut *self.generator);
+            self.measure("plan", since, ReconcileOutcome::Success);
+            self.next = plan.next;
+            let deferred = std::mem::take(&mut plan.deferred);
+            if !plan.is_empty() {
+                tracing::debug!(
+                    secrets = plan.secrets.len(),
+                    deletions = plan.deletions.len(),
+                    resources = plan.resources.len(),
+                    statuses = plan.statuses.len(),
+                    events = plan.events.len(),
+                    "a plan is applied"
+                );
+                let applier = self.applier.clone();
+                let outcome = tokio::spawn(async move { applier.apply(plan).await });
+                self.index.replan(deferred);
+                self.applying = Some(Applying { objects, since: (self.clock)(), outcome });
+                return;
+            }
+            if !deferred.is_empty() {
+                // Nothing could be planned for these, and at once would end no better.
+                deferred.iter().for_each(|key| self.retries.failed(key, since));
+            }
+            objects.iter().filter(|key| !deferred.contains(key)).for_each(|key| self.retries.succeeded(key));
+        }
+    }
+
+    fn applied(&mut self, (objects, since, outcome): (BTreeSet<ObjectKey>, Timestamp, ApplyOutcome)) {
+        let now = (self.clock)();
+        for event in outcome.observed {
+            self.index.apply(event);
+        }
+        for foreign in outcome.foreign {
+            tracing::warn!(object = %foreign.subject, secret = %foreign.name, "a Secret that is not ours is in the way");
+            self.index.refused(&foreign.name, &foreign.subject, now + RETRY_REFUSED);
+        }
+        let mut failed = BTreeSet::new();
+        for failure in outcome.failed {
+            tracing::warn!(object = %failure.subject, error = failure.message, "a write failed");
+            self.retries.failed(&failure.subject, now);
+            self.index.set_failure(&failure.subject, Some(failure.message));
+            failed.insert(failure.subject);
+        }
+        let ended = if failed.is_empty() { ReconcileOutcome::Success } else { ReconcileOutcome::Error };
+        self.measure("apply", since, ended);
+        if outcome.lost_lease {
+            return;
+        }
+        for key in objects.difference(&failed) {
+            self.retries.succeeded(key);
+            self.index.set_failure(key, None);
+        }
+    }
+
+    fn lease_changed(&mut self) {
+        let writes = *self.writes.borrow_and_update();
+        tracing::info!(writes, "{}", if writes { "this replica writes" } else { "another replica may write" });
+        self.retries.clear();
+        if writes {
+            self.index.replan_all();
+        }
+    }
+
+    fn wake(&mut self) {
+        let now = (self.clock)();
+        let due = self.retries.due(now);
+        self.index.replan(due);
+        if self.next.is_some_and(|next| next <= now) {
+            self.next = None;
+            self.index.wake(now);
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let Some(next) = [self.next, self.retries.next()].into_iter().flatten().min() else { return MAX_SLEEP };
+        let until = next.duration_since((self.clock)());
+        Duration::try_from(until).unwrap_or(Duration::ZERO).min(MAX_SLEEP)
+    }
+
+    fn measure(&self, step: &'static str, since: Timestamp, outcome: ReconcileOutcome) {
+        let took = (self.clock)().duration_since(since);
+        self.metrics.reconcile(step, outcome, Duration::try_from(took).unwrap_or(Duration::ZERO));
+    }
+}
+
+/// Waits for the plan that is under way; for ever where there is none.
+async fn under_way(applying: &mut Option<Applying>) -> (BTreeSet<ObjectKey>, Timestamp, ApplyOutcome) {
+    let Some(current) = applying else { return std::future::pending().await };
+    let outcome = (&mut current.outcome).await;
+    let (objects, since) = (std::mem::take(&mut current.objects), current.since);
+    *applying = None;
+    // An applier that panics has written we don't know what: the rest is planned again with the next event.
+    (
+        objects,
+        since,
+        outcome.unwrap_or_else(|error| {
+            tracing::error!(%error, "a plan was not applied to its end");
+            ApplyOutcome::default()
+        }),
+    )
+}
+
+impl fmt::Debug for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controller").field("index", &self.index).finish_non_exhaustive()
+    }
+}

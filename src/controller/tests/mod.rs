@@ -1,0 +1,8 @@
+//! What the house does, seen from its two ends: objects go in; published realms, Secrets, statuses and events come out.
+
+mod bindings;
+mod keys;
+mod members;
+mod order;
+mod run;
+mod serving;
