@@ -129,3 +129,78 @@ fn network(address: IpAddr) -> IpAddr {
         v4 @ IpAddr::V4(_) => v4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, time::Duration};
+
+    use super::{Admission, Attempt, network};
+    use crate::{provider::testing::realm, realm::Realm, store::MemoryStore};
+
+    fn staff() -> Realm {
+        realm().settings(|settings| settings.login.lockout.max_failures = 3).build()
+    }
+
+    /// Fails once under a name of its own; false where the attempt is refused.
+    async fn fail(store: &MemoryStore, realm: &Realm, name: &str, from: &str, now: jiff::Timestamp) -> bool {
+        match Attempt::admit(store, realm, name, from.parse().unwrap(), now).await.unwrap() {
+            Admission::Admitted(attempt) => {
+                attempt.failed(now).await.unwrap();
+                true
+            }
+            Admission::Locked(_) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_is_locked_out_after_ten_times_the_failures_of_a_name_whatever_the_names() {
+        let (store, realm, now) = (MemoryStore::new(), staff(), jiff::Timestamp::UNIX_EPOCH);
+        let address = |n: u32| if n.is_multiple_of(2) { "2001:db8::1" } else { "2001:db8::ffff:2" };
+        for n in 0..30 {
+            assert!(fail(&store, &realm, &format!("name-{n}"), address(n), now).await, "{n}");
+        }
+        assert!(!fail(&store, &realm, "another", "2001:db8::3", now).await, "all of one /64 are one address");
+        assert!(fail(&store, &realm, "another", "2001:db8:0:1::3", now).await, "the next /64 is not");
+        assert!(fail(&store, &realm, "another", "192.0.2.1", now).await);
+        let end = now + Duration::from_secs(900);
+        assert!(fail(&store, &realm, "another", "2001:db8::3", end).await, "the lock ends");
+    }
+
+    #[tokio::test]
+    async fn success_does_not_clear_an_address() {
+        let (store, realm, now) = (MemoryStore::new(), staff(), jiff::Timestamp::UNIX_EPOCH);
+        let mut refused = 0;
+        for n in 0..40 {
+            refused += u32::from(!fail(&store, &realm, &format!("name-{n}"), "192.0.2.1", now).await);
+            let own = Attempt::admit(&store, &realm, "mallory", "192.0.2.1".parse().unwrap(), now).await.unwrap();
+            if let Admission::Admitted(attempt) = own {
+                attempt.succeeded().await.unwrap();
+            }
+        }
+        assert_eq!(refused, 10);
+    }
+
+    #[tokio::test]
+    async fn failures_outside_the_window_and_in_other_realms_do_not_count() {
+        let (store, realm, now) = (MemoryStore::new(), staff(), jiff::Timestamp::UNIX_EPOCH);
+        for n in 0..6_u64 {
+            let later = now + Duration::from_secs(n * 150);
+            assert!(fail(&store, &realm, "ada", "192.0.2.1", later).await, "{n}");
+        }
+        let guests = crate::provider::testing::realm().named("guests").build();
+        for _ in 0..3 {
+            fail(&store, &realm, "bob", "192.0.2.1", now).await;
+        }
+        assert!(!fail(&store, &realm, "BOB", "192.0.2.2", now).await);
+        assert!(fail(&store, &guests, "bob", "192.0.2.2", now).await);
+    }
+
+    #[test]
+    fn a_network_is_an_ipv4_address_or_an_ipv6_64() {
+        for (address, want) in
+            [("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::")]
+        {
+            assert_eq!(network(address.parse().unwrap()), want.parse::<IpAddr>().unwrap());
+        }
+    }
+}

@@ -158,7 +158,11 @@ fn derive(
 #[cfg(test)]
 mod tests {
     use super::{Check, Expected, HashFunction};
-    use crate::{realm::Password, secret::Secret};
+    use crate::{
+        provider::testing::{realm, user},
+        realm::Password,
+        secret::Secret,
+    };
 
     fn accepts(hash: &str, password: &str) -> bool {
         Check::against(&Password::Phc(hash.parse().unwrap())).run(&Secret::new(password)).unwrap()
@@ -203,5 +207,26 @@ mod tests {
     fn nobody_s_password_is_never_right() {
         let check = Check { function: HashFunction::OWASP, salt: vec![0; 16], expected: Expected::Nothing };
         assert!(!check.run(&Secret::new("")).unwrap() && !check.run(&Secret::new("x")).unwrap());
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_costs_what_some_user_s_does_and_always_the_same() {
+        let users = [
+            ("ada", "$2b$05$abcdefghijklmnopqrstuuoXuKqgZXLiJqzfmMXDDhSFPIvxV7t8."),
+            ("bob", "$pbkdf2-sha256$i=1000,l=32$c2FsdHNhbHRzYWx0c2FsdA$RilxBxnvGa3JIyaXwlUUKmvuPzxjHerJeqIuhiIvKNU"),
+        ];
+        let with = |(name, hash): (&str, &str)| {
+            user(name).with(|user| user.password = Some(Password::Phc(hash.parse().unwrap())))
+        };
+        let one = realm().user(with(users[0])).user(user("eve")).build();
+        let cost = |realm: &crate::realm::Realm, name: &str| Check::new(realm, name, None).function;
+        assert_eq!(cost(&one, "stranger"), HashFunction::Bcrypt { cost: 5 }, "what all others cost");
+        assert_eq!(Check::new(&one, "eve", one.user_by_name("eve").map(|user| &**user)).function, cost(&one, "eve"));
+        let both = realm().user(with(users[0])).user(with(users[1])).build();
+        let costs: Vec<_> = (0..64).map(|n| cost(&both, &format!("name-{n}"))).collect();
+        let bcrypt = costs.iter().filter(|cost| **cost == HashFunction::Bcrypt { cost: 5 }).count();
+        assert!((10..54).contains(&bcrypt), "{bcrypt} of 64");
+        assert!(costs.iter().enumerate().all(|(n, seen)| *seen == cost(&both, &format!("NAME-{n}"))));
+        assert_eq!(cost(&realm().build(), "stranger"), HashFunction::OWASP);
     }
 }

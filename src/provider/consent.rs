@@ -78,7 +78,7 @@ async fn remember(under_way: &mut UnderWay<'_>, subject: &str) -> Result<(), Sto
 fn consent_page(under_way: &UnderWay<'_>) -> Response<Body> {
     let (Some(person), Some(user)) = (under_way.person(), under_way.user()) else { return under_way.outdated(PATH) };
     let page = ConsentPage {
-        frame: under_way.visit.frame(under_way.ui_locales()),
+        frame: under_way.visit.frame(),
         client: under_way.asker(),
         person,
         wishes: under_way.request.scopes.iter().map(|scope| wish(under_way, scope)).collect(),
@@ -102,3 +102,6 @@ fn wish<'u>(under_way: &'u UnderWay<'_>, name: &'u str) -> &'u str {
         None => described,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,7 @@ async fn authenticate<'a>(
     }
 }
 
-/// The browser gets a session under a new cookie, whatever it had before (RFC 9700 has nothing on it; OWASP ASVS 7.2.4 does).
+/// The browser gets a session under a new cookie, whatever it had before: a cookie that was planted there is worth nothing.
 async fn begin_session(under_way: &mut UnderWay<'_>, user: &User) -> Response<Body> {
     let call = under_way.visit.call;
     let begun = match Session::begin(&call.realm, user, under_way.visit.session.as_ref(), call.now) {
@@ -203,7 +203,7 @@ fn login_page(under_way: &UnderWay<'_>, username: &str, alert: Option<Alert>) ->
     }
     let now = under_way.visit.call.now;
     let page = LoginPage {
-        frame: under_way.visit.frame(under_way.ui_locales()),
+        frame: under_way.visit.frame(),
         client: under_way.asker(),
         action: under_way.url(PATH),
         interaction: &under_way.interaction.id,
@@ -227,7 +227,7 @@ fn login_page(under_way: &UnderWay<'_>, username: &str, alert: Option<Alert>) ->
 fn account_page(under_way: &UnderWay<'_>) -> Response<Body> {
     let Some(person) = under_way.person() else { return login_page(under_way, "", None) };
     let page = AccountPage {
-        frame: under_way.visit.frame(under_way.ui_locales()),
+        frame: under_way.visit.frame(),
         client: under_way.asker(),
         person,
         action: under_way.url(PATH),

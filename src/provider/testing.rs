@@ -30,6 +30,7 @@ pub(crate) use self::{
 };
 use super::{Authorization, Call, CodePayload, Endpoint, Peer, Provider};
 use crate::{
+    account::PasswordPool,
     realm::{ObjectName, Realm},
     store::{Artifact, Change, IdHash, Kind, MemoryStore},
 };
@@ -67,6 +68,12 @@ impl TestProvider {
         let this = Self { provider: Arc::new(provider), realm: name, clock };
         this.publish(realm);
         this
+    }
+
+    /// The same with another password pool; before anything else holds the provider.
+    pub(crate) fn passwords(mut self, pool: PasswordPool) -> Self {
+        Arc::get_mut(&mut self.provider).unwrap().passwords = pool;
+        self
     }
 
     pub(crate) fn now(&self) -> Timestamp {

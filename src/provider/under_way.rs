@@ -32,7 +32,7 @@ impl<'a> UnderWay<'a> {
     /// Finds the sign-in of this request and checks what it waits for once more: the client may have changed since.
     pub(crate) async fn open(call: &'a Call, request: Request<Body>) -> Result<Self, Response<Body>> {
         let (parts, body) = request.into_parts();
-        let visit = match Visit::begin(call, &parts.headers).await {
+        let mut visit = match Visit::begin(call, &parts.headers).await {
             Ok(visit) => visit,
             Err(error) => return Err(Visit::without_session(call, &parts.headers).trouble(&error.into())),
         };
@@ -42,11 +42,12 @@ impl<'a> UnderWay<'a> {
             .map_err(|error| visit.error_page(|texts| texts.bad_request, error.into()))?;
         let client = query.get("client_id").and_then(|id| call.realm.client(id));
         let Some(id) = form.get("interaction").or_else(|| query.get("interaction")) else {
-            return Err(visit.notice(StatusCode::BAD_REQUEST, |texts| texts.nothing_under_way, None, None));
+            return Err(visit.notice(StatusCode::BAD_REQUEST, |texts| texts.nothing_under_way, None));
         };
         let (interaction, browser) = find(&visit, id, client.map(|client| &**client)).await?;
         let params = Params::parse_repeating(interaction.request().as_bytes(), |_| true)
             .map_err(|error| visit.error_page(|texts| texts.bad_request, error.into()))?;
+        visit.set_ui_locales(params.get("ui_locales"));
         let request =
             authorize::check(&call.realm, &params, call.now).map_err(|refusal| authorize::refuse(&visit, refusal))?;
         set_client(&request.client.id);
@@ -55,11 +56,7 @@ impl<'a> UnderWay<'a> {
 
     /// The language that the request asks for.
     pub(crate) fn texts(&self) -> &'static Texts {
-        self.visit.texts(self.ui_locales())
-    }
-
-    pub(crate) fn ui_locales(&self) -> Option<&str> {
-        self.request.reply_to.ui_locales.as_deref()
+        self.visit.texts()
     }
 
     pub(crate) fn asker(&self) -> Asker<'_> {
@@ -96,7 +93,7 @@ impl<'a> UnderWay<'a> {
 
     /// The answer to a form that is not the one that was shown; it leads back to the page.
     pub(crate) fn outdated(&self, path: &str) -> Response<Body> {
-        let frame = self.visit.frame(self.ui_locales());
+        let frame = self.visit.frame();
         let way_on = WayOn { href: self.url(path), label: frame.texts.try_again.to_owned(), is_secondary: false };
         let notice = frame.texts.form_outdated;
         pages::page(StatusCode::BAD_REQUEST, &NoticePage { frame, notice, error: None, way_on: Some(way_on) })
@@ -104,7 +101,7 @@ impl<'a> UnderWay<'a> {
 
     /// A page that only tells something and leads back to the client.
     pub(crate) fn notice(&self, status: StatusCode, choose: fn(&Texts) -> pages::Notice) -> Response<Body> {
-        self.visit.notice(status, choose, Some(&self.request.client), self.ui_locales())
+        self.visit.notice(status, choose, Some(&self.request.client))
     }
 }
 
@@ -124,9 +121,9 @@ async fn find(visit: &Visit<'_>, id: &str, client: Option<&Client>) -> Result<(I
     match (found, browser) {
         (Ok(Found::Own(interaction)), Some(browser)) => Ok((interaction, browser.to_owned())),
         (Ok(Found::Own(_) | Found::Foreign), _) => {
-            Err(visit.notice(StatusCode::BAD_REQUEST, |texts| texts.no_cookies, client, None))
+            Err(visit.notice(StatusCode::BAD_REQUEST, |texts| texts.no_cookies, client))
         }
-        (Ok(Found::Gone), _) => Err(visit.notice(StatusCode::BAD_REQUEST, |texts| texts.expired, client, None)),
+        (Ok(Found::Gone), _) => Err(visit.notice(StatusCode::BAD_REQUEST, |texts| texts.expired, client)),
         (Err(error), _) => Err(visit.trouble(&error.into())),
     }
 }

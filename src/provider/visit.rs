@@ -14,12 +14,13 @@ use crate::{
     store::StoreError,
 };
 
-/// One request of a browser: the call, its cookies, its SSO session and the language of its pages.
+/// One request of a browser: the call, its cookies, its SSO session and the languages that it asks for.
 pub(crate) struct Visit<'a> {
     pub(crate) call: &'a Call,
     pub(crate) cookies: Cookies,
     pub(crate) session: Option<Session>,
     accept_language: Option<String>,
+    ui_locales: Option<String>,
     set_cookies: Vec<HeaderValue>,
 }
 
@@ -42,6 +43,7 @@ impl<'a> Visit<'a> {
             cookies: Cookies::of(headers, &call.realm),
             session: None,
             accept_language: language.map(str::to_owned),
+            ui_locales: None,
             set_cookies: Vec::new(),
         }
     }
@@ -50,13 +52,18 @@ impl<'a> Visit<'a> {
         &self.call.realm
     }
 
-    /// The words in the language that the request or the browser asks for.
-    pub(crate) fn texts(&self, ui_locales: Option<&str>) -> &'static Texts {
-        Texts::negotiate(ui_locales, self.accept_language.as_deref())
+    /// `ui_locales` of the request, which goes before what the browser asks for.
+    pub(crate) fn set_ui_locales(&mut self, ui_locales: Option<&str>) {
+        self.ui_locales = ui_locales.map(str::to_owned);
     }
 
-    pub(crate) fn frame(&self, ui_locales: Option<&str>) -> Frame<'a> {
-        Frame::new(self.realm(), self.texts(ui_locales))
+    /// The words in the language that the request or the browser asks for.
+    pub(crate) fn texts(&self) -> &'static Texts {
+        Texts::negotiate(self.ui_locales.as_deref(), self.accept_language.as_deref())
+    }
+
+    pub(crate) fn frame(&self) -> Frame<'a> {
+        Frame::new(self.realm(), self.texts())
     }
 
     /// The browser's secret; one that has none gets one with the answer.
@@ -96,9 +103,8 @@ impl<'a> Visit<'a> {
         status: StatusCode,
         choose: fn(&Texts) -> Notice,
         client: Option<&Client>,
-        ui_locales: Option<&str>,
     ) -> Response<Body> {
-        let frame = self.frame(ui_locales);
+        let frame = self.frame();
         let way_on = client.and_then(|client| back_to(client, frame.texts));
         let notice = choose(frame.texts);
         pages::page(status, &NoticePage { frame, notice, error: None, way_on })
@@ -106,7 +112,7 @@ impl<'a> Visit<'a> {
 
     /// An error on a page: the client or its redirect URI can't be trusted, so nothing goes back to it (RFC 6749 section 4.1.2.1).
     pub(crate) fn error_page(&self, choose: fn(&Texts) -> Notice, error: OAuthError) -> Response<Body> {
-        let frame = self.frame(None);
+        let frame = self.frame();
         let notice = choose(frame.texts);
         let status = error.status.unwrap_or(StatusCode::BAD_REQUEST);
         let page = NoticePage { frame, notice, error: Some(error.clone()), way_on: None };
@@ -118,11 +124,11 @@ impl<'a> Visit<'a> {
         tracing::warn!(%error, "a sign-in could not go on");
         match error {
             AccountError::Store(StoreError::Corrupt(_)) | AccountError::NoEntropy(_) => {
-                let response = self.notice(StatusCode::INTERNAL_SERVER_ERROR, |texts| texts.failed, None, None);
+                let response = self.notice(StatusCode::INTERNAL_SERVER_ERROR, |texts| texts.failed, None);
                 with_error(response, OAuthError::new(ErrorCode::ServerError, error.to_string()))
             }
             AccountError::Store(StoreError::Unavailable(_) | StoreError::Conflict) => {
-                let mut response = self.notice(StatusCode::SERVICE_UNAVAILABLE, |texts| texts.unavailable, None, None);
+                let mut response = self.notice(StatusCode::SERVICE_UNAVAILABLE, |texts| texts.unavailable, None);
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
                 with_error(response, OAuthError::new(ErrorCode::TemporarilyUnavailable, "the store is unavailable"))
             }
@@ -154,7 +160,9 @@ pub(crate) fn see_other(location: &str) -> Response<Body> {
 pub(crate) fn back_to(client: &Client, texts: &Texts) -> Option<WayOn> {
     let origin = client.redirect_uris.iter().find_map(|uri| {
         let url = url::Url::parse(uri.as_str()).ok()?;
-        matches!(url.scheme(), "https" | "http").then(|| format!("{}/", url.origin().ascii_serialization()))
+        // Nobody answers at a loopback address whose port is free.
+        let is_web = url.scheme() == "https" || (url.scheme() == "http" && url.port().is_some());
+        is_web.then(|| format!("{}/", url.origin().ascii_serialization()))
     })?;
     let label = format!("{}{}{}", texts.back_to.0, client.display_name, texts.back_to.1);
     Some(WayOn { href: origin, label, is_secondary: false })

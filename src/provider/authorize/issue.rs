@@ -44,7 +44,7 @@ fn payload(request: &AuthorizationRequest, session: &Session, grant_id: String) 
             amr: session.amr().to_vec(),
             nonce: request.nonce.clone(),
             sid: Some(session.sid().to_owned()),
-            locale: request.reply_to.ui_locales.clone(),
+            locale: request.ui_locales.clone(),
         },
         grant_id,
         redirect_uri: request.reply_to.redirect_uri.clone(),

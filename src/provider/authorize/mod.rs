@@ -74,6 +74,7 @@ pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body
         Ok(params) => params,
         Err(error) => return unreadable(&visit, error),
     };
+    visit.set_ui_locales(params.get("ui_locales"));
     let response = answer(&mut visit, &params, is_post).await;
     visit.finish(response)
 }
@@ -219,3 +220,6 @@ impl From<AccountError> for OAuthError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

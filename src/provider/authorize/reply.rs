@@ -19,8 +19,6 @@ pub(crate) struct ReplyTo {
     pub(crate) redirect_uri: String,
     pub(crate) mode: ResponseMode,
     pub(crate) state: Option<String>,
-    /// The language of the page that posts a form.
-    pub(crate) ui_locales: Option<String>,
 }
 
 impl ReplyTo {
@@ -47,7 +45,7 @@ impl ReplyTo {
         match self.mode {
             ResponseMode::Query => see_other(&with_query(&self.redirect_uri, &parameters)),
             ResponseMode::FormPost => {
-                let frame = visit.frame(self.ui_locales.as_deref());
+                let frame = visit.frame();
                 let page = FormPostPage::new(frame, &client.display_name, &self.redirect_uri, &parameters);
                 pages::form_post(&page)
             }

@@ -26,6 +26,7 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) max_age: Option<u32>,
     pub(crate) login_hint: Option<String>,
     pub(crate) meant: Meant,
+    pub(crate) ui_locales: Option<String>,
     /// Its parameters, form-encoded, to be kept while a person signs in.
     pub(crate) encoded: String,
 }
@@ -49,7 +50,6 @@ pub(crate) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<Au
         // Where it is wrong, the error goes the default way.
         mode: response_mode::check(params).unwrap_or_default(),
         state: params.get("state").map(str::to_owned),
-        ui_locales: hints::ui_locales(params),
     };
     let checked = (|| {
         repeated::check(params)?;
@@ -75,6 +75,7 @@ pub(crate) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<Au
             max_age,
             login_hint: hints::login_hint(params),
             meant,
+            ui_locales: hints::ui_locales(params),
             encoded: encode(params)?,
         })
     })();

@@ -40,7 +40,10 @@ pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body
         false => Params::parse(parts.uri.query().unwrap_or_default().as_bytes()),
     };
     let response = match params {
-        Ok(params) => answer(&mut visit, &params, is_post).await,
+        Ok(params) => {
+            visit.set_ui_locales(params.get("ui_locales"));
+            answer(&mut visit, &params, is_post).await
+        }
         Err(error) => visit.error_page(|texts| texts.bad_sign_out, error.into()),
     };
     visit.finish(response)
@@ -52,9 +55,9 @@ async fn answer(visit: &mut Visit<'_>, params: &Params, is_post: bool) -> Respon
         Ok(request) => request,
         Err(error) => return visit.error_page(|texts| texts.bad_sign_out, error),
     };
-    if let (true, true, Some(url)) = (is_post, visit.cookies.is_empty(), as_get(call, params)) {
-        // A form of another site comes without our cookies (SameSite=Lax), the redirect after it with them.
-        return see_other(&url);
+    // A form of another site comes without our cookies (SameSite=Lax), the redirect after it with them.
+    if is_post && visit.cookies.is_empty() {
+        return see_other(&as_get(call, params, &request));
     }
     let Some(session) = visit.session.clone() else { return after(visit, &request) };
     match (params.get("action"), is_post) {
@@ -78,10 +81,7 @@ async fn decided(
     }
     match action {
         "sign-out" => end(visit, request, session).await,
-        _ => {
-            let client = request.client.as_deref();
-            visit.notice(StatusCode::OK, |texts| texts.still_signed_in, client, request.ui_locales.as_deref())
-        }
+        _ => visit.notice(StatusCode::OK, |texts| texts.still_signed_in, request.client.as_deref()),
     }
 }
 
@@ -115,7 +115,7 @@ fn after(visit: &Visit<'_>, request: &LogoutRequest) -> Response<Body> {
             None => see_other(&redirect.uri),
         };
     }
-    let frame = visit.frame(request.ui_locales.as_deref());
+    let frame = visit.frame();
     let way_on = request.client.as_deref().and_then(|client| back_to(client, frame.texts));
     let notice = frame.texts.signed_out;
     pages::page(StatusCode::OK, &NoticePage { frame, notice, error: None, way_on })
@@ -126,7 +126,7 @@ fn ask(visit: &Visit<'_>, params: &Params, request: &LogoutRequest, session: &Se
     let Some(user) = visit.call.realm.user(&subject) else { return after(visit, request) };
     let secret = visit.cookies.session.as_deref().unwrap_or_default();
     let page = LogoutPage {
-        frame: visit.frame(request.ui_locales.as_deref()),
+        frame: visit.frame(),
         client: request.client.as_deref().map(|client| &*client.display_name),
         person: Person::new(user),
         action: visit.realm().issuer.endpoint(PATH),
@@ -136,10 +136,17 @@ fn ask(visit: &Visit<'_>, params: &Params, request: &LogoutRequest, session: &Se
     pages::page(StatusCode::OK, &page)
 }
 
-/// The same request as GET, where it fits.
-fn as_get(call: &Call, params: &Params) -> Option<String> {
+/// The same request as GET. What is too long for a URL is left out: the person is asked then, and stays here afterwards.
+fn as_get(call: &Call, params: &Params, request: &LogoutRequest) -> String {
     let kept: Vec<_> = KEPT.into_iter().filter_map(|name| Some((name, params.get(name)?))).collect();
     let endpoint = call.realm.issuer.endpoint(PATH);
-    let url = if kept.is_empty() { endpoint } else { with_query(&endpoint, &kept) };
-    (url.len() <= MAX_BOUNCED).then_some(url)
+    let url = with_query(&endpoint, &kept);
+    match &request.client {
+        _ if url.len() <= MAX_BOUNCED => url,
+        Some(client) => with_query(&endpoint, &[("client_id", &client.id)]),
+        None => endpoint,
+    }
 }
+
+#[cfg(test)]
+mod tests;

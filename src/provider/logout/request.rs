@@ -20,7 +20,6 @@ pub(super) struct LogoutRequest {
     pub(super) hint: Option<Hint>,
     /// Where the person may be sent afterwards: registered by that client, with `state` in its query.
     pub(super) redirect: Option<Redirect>,
-    pub(super) ui_locales: Option<String>,
 }
 
 /// The way back.
@@ -38,8 +37,7 @@ pub(super) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<Lo
     };
     let client = client(realm, params, hint.as_ref())?;
     let redirect = redirect(params, client.as_deref())?;
-    let ui_locales = params.get("ui_locales").filter(|locales| locales.len() <= 256).map(str::to_owned);
-    Ok(LogoutRequest { client, hint, redirect, ui_locales })
+    Ok(LogoutRequest { client, hint, redirect })
 }
 
 /// Section 2: `client_id` says who asks, and where the hint does too, they must agree.

@@ -25,7 +25,8 @@ pub(super) static DE: Texts = Texts {
 
     consent: ("", " Zugriff geben?"),
     consent_list: ("Wenn Sie zustimmen, darf ", ":"),
-    consent_at: "bei",
+    consent_at: ("Der Zugriff gilt für ", "."),
+    not_you: "Nicht Sie?",
     consent_allow: "Zustimmen",
     consent_deny: "Ablehnen",
     consent_goes_to: ("In beiden Fällen geht es zurück zu ", "."),

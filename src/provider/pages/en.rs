@@ -19,9 +19,10 @@ pub(super) static EN: Texts = Texts {
     continue_as: ("Continue as ", ""),
     use_another_account: "Use another account",
 
-    consent: ("Allow ", "?"),
+    consent: ("Give ", " access?"),
     consent_list: ("If you agree, ", " may:"),
-    consent_at: "at",
+    consent_at: ("Its access is for ", "."),
+    not_you: "Not you?",
     consent_allow: "Allow",
     consent_deny: "Don’t allow",
     consent_goes_to: ("Either way you go back to ", "."),

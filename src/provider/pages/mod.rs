@@ -37,7 +37,7 @@ fn policy(scripts: &str) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
-fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
 }
 
@@ -223,3 +223,6 @@ fn html(status: StatusCode, page: &impl Template, policy: &HeaderValue) -> Respo
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,8 @@ pub(crate) struct Texts {
 
     pub(crate) consent: Around,
     pub(crate) consent_list: Around,
-    pub(crate) consent_at: &'static str,
+    pub(crate) consent_at: Around,
+    pub(crate) not_you: &'static str,
     pub(crate) consent_allow: &'static str,
     pub(crate) consent_deny: &'static str,
     pub(crate) consent_goes_to: Around,

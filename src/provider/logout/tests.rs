@@ -1,0 +1,205 @@
+//! RP-Initiated Logout 1.0 by section.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    jose::Algorithm,
+    provider::testing::{
+        Reply, TestProvider,
+        browser::{Browser, authorize, code, error},
+        client, encode, keyring, realm, signer, user,
+    },
+    store::{Artifact, Change, IdHash, Kind},
+};
+
+const BACK: &str = "https://app.example/";
+
+fn staff() -> TestProvider {
+    realm()
+        .client(client("app"))
+        .client(client("other").with(|client| client.post_logout_redirect_uris.clear()))
+        .user(user("ada").password("hunter2"))
+        .user(user("bob").password("hunter3"))
+        .serve()
+}
+
+/// A browser in which ada is signed in, and the `sid` of her session.
+async fn signed_in(at: &TestProvider) -> (Browser, String) {
+    let mut browser = Browser::new(at);
+    let code = code(&browser.sign_in("ada", "hunter2", &[]).await);
+    let found = at.provider.store.find(Kind::AuthorizationCode, &IdHash::of(&code), at.now()).await.unwrap().unwrap();
+    let payload: Value = serde_json::from_slice(&found.payload).unwrap();
+    (browser, payload["authorization"]["sid"].as_str().unwrap().to_owned())
+}
+
+fn hint(changes: Value) -> String {
+    let mut claims =
+        json!({"iss": "https://id.example.com/realms/staff", "sub": "sub-ada", "aud": "app", "exp": 1, "iat": 0});
+    claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    keyring().signer(Algorithm::Es256, jiff::Timestamp::UNIX_EPOCH).unwrap().sign_jwt("JWT", &claims).unwrap()
+}
+
+fn logout(parameters: &[(&str, &str)]) -> String {
+    format!("/logout?{}", encode(parameters))
+}
+
+async fn is_signed_in(browser: &mut Browser) -> bool {
+    let reply = browser.load(&authorize(&[("prompt", "none")])).await;
+    reply.header("location").contains("code=") || error(&reply) != "login_required"
+}
+
+fn asks(reply: &Reply) -> bool {
+    reply.status.as_u16() == 200 && reply.text().contains("Do you want to sign out of Staff?")
+}
+
+#[tokio::test]
+async fn section_2_an_id_token_of_the_session_signs_out_at_once_also_an_expired_one() {
+    let staff = staff();
+    let (mut browser, sid) = signed_in(&staff).await;
+    let hint = hint(json!({"sid": sid}));
+    let request = [
+        ("id_token_hint", hint.as_str()),
+        ("post_logout_redirect_uri", BACK),
+        ("state", "a state"),
+        ("client_id", "app"),
+    ];
+    let reply = browser.load(&logout(&request)).await;
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "https://app.example/?state=a+state"));
+    assert!(reply.header("set-cookie").starts_with("__Host-rk-session-identity.staff=; Path=/;"));
+    assert!(!is_signed_in(&mut browser).await);
+    let again = browser.load(&logout(&request)).await;
+    assert_eq!(again.header("location"), "https://app.example/?state=a+state", "who is signed out goes back too");
+}
+
+#[tokio::test]
+async fn a_sign_out_ends_the_session_itself_and_all_that_is_bound_to_it() {
+    let staff = staff();
+    let (mut browser, sid) = signed_in(&staff).await;
+    let (store, now) = (staff.provider.store.clone(), staff.now());
+    let refresh = |id: &str, session: Option<&str>| Artifact {
+        kind: Kind::RefreshToken,
+        id: IdHash::of(id),
+        realm: "identity/staff".into(),
+        grant: None,
+        session: session.map(IdHash::of),
+        payload: Vec::new(),
+        expires_at: now + Duration::from_secs(999),
+        consumed: None,
+    };
+    let changes = [refresh("bound", Some(&sid)), refresh("offline", None)].map(Change::Insert);
+    store.commit(changes.into(), now).await.unwrap();
+    let mut stolen = Browser::new(&staff);
+    stolen.cookies = browser.cookies.clone();
+    browser.load(&logout(&[("id_token_hint", &hint(json!({"sid": sid})))])).await;
+    assert!(!is_signed_in(&mut stolen).await, "the cookie is worth nothing any more");
+    let there = async |id: &str| store.find(Kind::RefreshToken, &IdHash::of(id), now).await.unwrap().is_some();
+    assert!(!there("bound").await && there("offline").await);
+}
+
+#[tokio::test]
+async fn section_2_without_an_id_token_of_the_session_the_person_is_asked() {
+    let staff = staff();
+    let (mut browser, _) = signed_in(&staff).await;
+    let of_another_session = hint(json!({"sid": "another"}));
+    let of_another_person = hint(json!({"sub": "sub-bob"}));
+    let old = signer(0)
+        .sign_jwt("JWT", &json!({"iss": "https://id.example.com/realms/staff", "sub": "sub-ada", "aud": "app"}));
+    for parameters in [
+        &[][..],
+        &[("client_id", "app"), ("post_logout_redirect_uri", BACK)],
+        &[("id_token_hint", &of_another_session), ("post_logout_redirect_uri", BACK)],
+        &[("id_token_hint", &of_another_person)],
+        &[("id_token_hint", &old.unwrap()), ("client_id", "app")],
+        &[("logout_hint", "ada")],
+    ] {
+        let page = browser.load(&logout(parameters)).await;
+        assert!(asks(&page) && page.text().contains("The user ada"), "{parameters:?} {}", page.text());
+        assert!(is_signed_in(&mut browser).await);
+    }
+}
+
+#[tokio::test]
+async fn who_is_asked_may_stay_or_go() {
+    let staff = staff();
+    let (mut browser, _) = signed_in(&staff).await;
+    let request = logout(&[("client_id", "app"), ("post_logout_redirect_uri", BACK), ("state", "x")]);
+    let page = browser.load(&request).await;
+    assert!(page.text().contains("The app app</b> asks you to sign out"));
+    let stay = browser.submit(&page, &[("action", "stay")]).await;
+    assert!(stay.text().contains("You are still signed in") && is_signed_in(&mut browser).await);
+    let go = browser.submit(&page, &[("action", "sign-out")]).await;
+    assert_eq!(go.header("location"), "https://app.example/?state=x");
+    assert!(!is_signed_in(&mut browser).await);
+}
+
+#[tokio::test]
+async fn nothing_on_the_web_signs_anybody_out() {
+    let staff = staff();
+    let (mut browser, _) = signed_in(&staff).await;
+    for form in [&[("action", "sign-out")][..], &[("action", "sign-out"), ("csrf", "AAAA")]] {
+        assert!(asks(&browser.post("/logout", form).await));
+        assert!(is_signed_in(&mut browser).await);
+    }
+    assert!(asks(&browser.load("/logout?action=sign-out").await) && is_signed_in(&mut browser).await);
+}
+
+#[tokio::test]
+async fn section_3_nobody_is_sent_to_where_the_client_did_not_register() {
+    let staff = staff();
+    let (mut browser, sid) = signed_in(&staff).await;
+    let (own, of_other) = (hint(json!({"sid": sid})), hint(json!({"sid": sid, "aud": ["other"]})));
+    for (parameters, says) in [
+        (&[("post_logout_redirect_uri", BACK)][..], "needs an id_token_hint or a client_id"),
+        (
+            &[("id_token_hint", own.as_str()), ("post_logout_redirect_uri", "https://evil.example/")],
+            "not one that is registered",
+        ),
+        (&[("id_token_hint", &own), ("post_logout_redirect_uri", "https://app.example")], "not one that is registered"),
+        (&[("id_token_hint", &own), ("post_logout_redirect_uri", "//evil.example/")], "not one that is registered"),
+        (&[("client_id", "other"), ("post_logout_redirect_uri", BACK)], "not one that is registered"),
+        (&[("id_token_hint", &of_other), ("post_logout_redirect_uri", BACK)], "not one that is registered"),
+        (&[("id_token_hint", &of_other), ("client_id", "app"), ("post_logout_redirect_uri", BACK)], "not the client"),
+        (&[("client_id", "nobody"), ("post_logout_redirect_uri", BACK)], "client_id is of no client"),
+        (&[("id_token_hint", &format!("{own}AA")), ("post_logout_redirect_uri", BACK)], "id_token_hint"),
+        (&[("id_token_hint", "none"), ("post_logout_redirect_uri", BACK)], "id_token_hint"),
+        (&[("client_id", "app"), ("client_id", "app")], "more than once"),
+    ] {
+        let reply = browser.load(&logout(parameters)).await;
+        assert_eq!((reply.status.as_u16(), reply.header("location")), (400, ""), "{parameters:?}");
+        assert!(reply.text().contains(says), "{parameters:?}: {}", reply.text());
+        assert!(is_signed_in(&mut browser).await);
+    }
+}
+
+#[tokio::test]
+async fn section_2_a_post_is_as_good_as_a_get() {
+    let staff = staff();
+    let (mut browser, sid) = signed_in(&staff).await;
+    let hint = hint(json!({"sid": sid}));
+    let form = encode(&[("id_token_hint", &hint), ("post_logout_redirect_uri", BACK)]);
+    // From another site the cookies (SameSite=Lax) do not come with the form, but with the redirect after it.
+    let content = [("content-type", "application/x-www-form-urlencoded")];
+    let reply = staff.send(Method::POST, "/logout", &content, form).await;
+    assert_eq!(reply.status.as_u16(), 303);
+    let reply = browser.load(reply.header("location")).await;
+    assert_eq!(reply.header("location"), BACK);
+    assert!(!is_signed_in(&mut browser).await);
+    let long = encode(&[("id_token_hint", &hint), ("state", &"x".repeat(9_000))]);
+    let reply = staff.send(Method::POST, "/logout", &content, long).await;
+    assert_eq!(reply.header("location"), "https://id.example.com/realms/staff/logout?client_id=app");
+}
+
+#[tokio::test]
+async fn who_has_no_way_back_sees_that_it_is_done() {
+    let staff = staff();
+    let (mut browser, sid) = signed_in(&staff).await;
+    browser.language = "de";
+    let reply = browser.load(&logout(&[("id_token_hint", &hint(json!({"sid": sid}))), ("ui_locales", "en")])).await;
+    assert_eq!(reply.status.as_u16(), 200);
+    assert!(reply.text().contains("You are signed out") && reply.text().contains("href=\"https://app.example/\""));
+    let nobody = Browser::new(&staff).load("/logout").await;
+    assert!(nobody.status.as_u16() == 200 && nobody.text().contains("You are signed out"));
+}

@@ -1,0 +1,95 @@
+//! Every page, in every language, as it is sent. With `PAGES_DIR` set, each is written there too, to be looked at.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+
+use crate::provider::testing::{
+    Reply, TestProvider,
+    browser::{Browser, authorize},
+    client, realm, user,
+};
+
+fn staff() -> TestProvider {
+    let grafana = client("app").consent().audiences(&["https://api.example.com/v1"]).with(|client| {
+        client.display_name = "Grafana".into();
+    });
+    let ada = user("ada").password("hunter2").with(|user| {
+        user.profile.insert("name".into(), "Ada Lovelace".into());
+    });
+    let issuer = "https://id.example.com/realms/staff";
+    realm()
+        .issuer(issuer)
+        .settings(|settings| settings.login.lockout.max_failures = 2)
+        .client(grafana)
+        .user(ada)
+        .serve()
+}
+
+const WISHES: &[(&str, &str)] =
+    &[("scope", "openid profile email offline_access reports"), ("resource", "https://api.example.com/v1")];
+
+/// Each page with its name, as a person comes to it.
+async fn every_page(language: &'static str) -> Vec<(&'static str, Reply)> {
+    let mut browser = Browser { language, ..Browser::new(&staff()) };
+    let mut pages = vec![("login", browser.open(&authorize(&[("login_hint", "ada")])).await)];
+    pages.push(("login-empty", browser.open(&authorize(&[])).await));
+    let form = browser.open(&authorize(&[])).await;
+    pages.push(("login-wrong", browser.submit(&form, &[("username", "ada"), ("password", "wrong")]).await));
+    pages.push(("login-locked", browser.submit(&form, &[("username", "ada"), ("password", "wrong")]).await));
+    let mut browser = Browser { language, ..Browser::new(&staff()) };
+    pages.push(("consent", browser.sign_in("ada", "hunter2", WISHES).await));
+    browser.at.advance(Duration::from_secs(60));
+    pages.push(("account", browser.open(&authorize(&[("prompt", "select_account")])).await));
+    pages.push(("logout", browser.open("/logout?client_id=app").await));
+    let form = browser.open("/logout?client_id=app").await;
+    pages.push(("logout-stay", browser.submit(&form, &[("action", "stay")]).await));
+    pages.push(("form-post", browser.open(&authorize(&[("response_mode", "form_post"), ("prompt", "none")])).await));
+    pages.push(("signed-out", browser.submit(&form, &[("action", "sign-out")]).await));
+    pages.push(("error", browser.open(&authorize(&[("redirect_uri", "https://evil.example/")])).await));
+    pages.push(("error-logout", browser.open("/logout?post_logout_redirect_uri=https://evil.example/").await));
+    pages.push(("expired", browser.open("/login?interaction=x&client_id=app").await));
+    pages.push(("nothing", browser.open("/login").await));
+    let asked = browser.load(&authorize(&[])).await;
+    let mut blocked = Browser { language, ..Browser::new(&browser.at) };
+    pages.push(("no-cookies", blocked.open(asked.header("location")).await));
+    let form = browser.open(asked.header("location")).await;
+    pages.push(("outdated", browser.submit(&form, &[("csrf", "x")]).await));
+    pages
+}
+
+#[tokio::test]
+async fn every_page_is_small_accessible_and_needs_nothing_from_elsewhere() {
+    for language in ["en", "de"] {
+        for (name, page) in every_page(language).await {
+            let text = page.text();
+            if let Ok(folder) = std::env::var("PAGES_DIR") {
+                std::fs::write(format!("{folder}/{name}-{language}.html"), text).unwrap();
+            }
+            assert!(text.len() < 30_000, "{name}: {} bytes", text.len());
+            assert!(
+                text.starts_with("<!DOCTYPE html>\n<html lang=\"") && text.contains(&format!("lang=\"{language}\""))
+            );
+            assert!(!text.contains("<img") && !text.contains("<link") && !text.contains("style=\""), "{name}");
+            assert_eq!(text.contains("<script"), name == "form-post", "{name}");
+            assert_eq!(text.matches("<h1>").count(), 1, "{name}");
+            for header in ["content-security-policy", "x-frame-options", "referrer-policy", "cache-control"] {
+                assert!(!page.header(header).is_empty(), "{name} {header}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_allows_its_own_style_and_nothing_else() {
+    let page = Browser::new(&staff()).open(&authorize(&[])).await;
+    let style = page.text().split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+    let want = format!(
+        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; frame-ancestors 'none'",
+        super::sha256(style)
+    );
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(page.header("content-security-policy"), want);
+    assert_eq!((page.header("x-frame-options"), page.header("referrer-policy")), ("DENY", "no-referrer"));
+    assert_eq!((page.header("x-content-type-options"), page.header("cache-control")), ("nosniff", "no-store"));
+}
