@@ -7,7 +7,6 @@ mod crds;
 mod hash_password;
 mod operator;
 mod options;
-#[allow(dead_code)] // until the commands are wired
 mod run;
 mod serve;
 

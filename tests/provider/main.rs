@@ -22,6 +22,8 @@ mod suite;
 
 mod browser;
 mod crash;
+mod hostile;
 mod openid_client;
+mod operation;
 mod reference;
 mod tour;

@@ -127,7 +127,7 @@ impl House {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         tasks.spawn(run_sweeper(store, move || clock(), SWEEP_EVERY, SWEEP_LIMIT, working.clone()));
         tasks.spawn(manner.announce.run(self.registry.clone(), self.clock.clone(), working.clone()));
-        let provider = Provider::new(self.registry, self.store, self.cluster, self.metrics, self.clock);
+        let provider = Provider::new(self.registry, self.store.clone(), self.cluster, self.metrics, self.clock);
         let server = Server::new(Arc::new(provider), Limits::default(), self.tls, self.proxies);
         let mut server = tokio::spawn(server.run(self.provider, listening.clone()));
 
@@ -153,6 +153,9 @@ impl House {
             None => controller.await,
         };
         while tasks.join_next().await.is_some() {}
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(%error, "the store was not closed in order; nothing that it has acknowledged is lost");
+        }
         ended.context("a task panicked")?
     }
 }
