@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::controller::review::review;
+use crate::controller::{
+    Options,
+    review::{Scope, review},
+};
 
 /// The options of `realmkeeper check`.
 #[derive(Debug, Args)]
@@ -13,7 +16,13 @@ pub(super) struct CheckOptions {
     /// The directory of manifests, or one file
     #[arg(value_name = "DIR")]
     directory: PathBuf,
+    /// The directory is a part of what goes to a cluster: what it refers to and doesn't hold is no problem
+    #[arg(long, env = "REALMKEEPER_PARTIAL")]
+    partial: bool,
 }
+
+/// Where the default issuers of Realms are taken to stand: it matters only to tell whether two Realms claim one.
+const PUBLIC_URL: &str = "http://localhost:8080";
 
 /// Validates the manifests below a directory.
 pub(super) fn run(options: &CheckOptions) -> anyhow::Result<ExitCode> {
@@ -21,7 +30,8 @@ pub(super) fn run(options: &CheckOptions) -> anyhow::Result<ExitCode> {
     if !directory.exists() {
         bail!("there is no {}", directory.display());
     }
-    let review = review(directory);
+    let scope = if options.partial { Scope::Part } else { Scope::Whole };
+    let review = review(directory, scope, Options::new(PUBLIC_URL, false)?);
     if review.files == 0 && review.problems.is_empty() {
         bail!("there is no *.yaml and no *.yml file below {}", directory.display());
     }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::check::{Problem, check_objects};
+use super::checks::Reason;
+use super::index::Options;
 use super::source::directory::{list, read, twice};
 use super::source::manifest::{FileProblem, Manifest};
-use super::source::{FieldProblem, Object, ObjectKey};
+use super::source::{FieldProblem, Malformed, Object, ObjectKey};
 
 /// What a look at a directory found.
 #[derive(Debug, Default)]
@@ -22,38 +25,71 @@ pub struct Review {
     pub others: usize,
 }
 
+/// Whether what is not there is missing, or may stand elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The directory holds all there is, as for `realmkeeper serve`: a reference to what it doesn't hold is a problem.
+    Whole,
+    /// The directory is a part of what goes to a cluster.
+    Part,
+}
+
 /// Looks at every manifest below `root`, or at the one file that it is.
-pub fn review(root: &Path) -> Review {
+pub fn review(root: &Path, scope: Scope, options: Options) -> Review {
     let (paths, problems) = list(root);
     let mut review = Review { problems, files: paths.len(), ..Review::default() };
-    let mut manifests: BTreeMap<ObjectKey, Manifest> = BTreeMap::new();
-    for path in &paths {
-        let found = read(path, &Arc::from(path.as_path()));
-        review.problems.extend(found.problems);
-        review.others += found.others;
-        review.objects += found.manifests.len();
-        for manifest in found.manifests {
-            match manifests.get(&manifest.key) {
-                Some(first) => review.problems.push(twice(&manifest, first)),
-                None => drop(manifests.insert(manifest.key.clone(), manifest)),
+    let manifests = review.read(&paths);
+    let (mut objects, mut malformed) = (Vec::new(), Vec::new());
+    for manifest in manifests.values() {
+        let problem = |problem: FieldProblem| manifest.problem(problem);
+        review.problems.extend(manifest.unknown.iter().cloned().map(problem));
+        match alone(manifest) {
+            Ok(object) => objects.push(object),
+            Err(bad) => {
+                review.problems.extend(bad.problems.iter().cloned().map(problem));
+                malformed.push(bad);
             }
         }
     }
-    for manifest in manifests.values() {
-        let alone = alone(manifest);
-        review.problems.extend(alone.into_iter().map(|problem| manifest.problem(problem)));
+    for problem in check_objects(objects, malformed, options) {
+        if let Some(manifest) = manifests.get(&problem.key).filter(|_| counts(&problem, scope)) {
+            review.problems.push(manifest.problem(FieldProblem { field: problem.field, message: problem.message }));
+        }
     }
     review.problems.sort();
     review.problems.dedup();
     review
 }
 
-/// What is wrong with an object whatever stands beside it.
-fn alone(manifest: &Manifest) -> Vec<FieldProblem> {
-    let mut problems = manifest.unknown.clone();
-    problems.extend(manifest.validate(None));
-    if problems.is_empty() {
-        problems.extend(manifest.object().map(drop::<Object>).err());
+impl Review {
+    fn read(&mut self, paths: &[std::path::PathBuf]) -> BTreeMap<ObjectKey, Manifest> {
+        let mut manifests: BTreeMap<ObjectKey, Manifest> = BTreeMap::new();
+        for path in paths {
+            let found = read(path, &Arc::from(path.as_path()));
+            self.problems.extend(found.problems);
+            self.others += found.others;
+            self.objects += found.manifests.len();
+            for manifest in found.manifests {
+                match manifests.get(&manifest.key) {
+                    Some(first) => self.problems.push(twice(&manifest, first)),
+                    None => drop(manifests.insert(manifest.key.clone(), manifest)),
+                }
+            }
+        }
+        manifests
     }
-    problems
+}
+
+/// The object, if it is good whatever stands beside it.
+fn alone(manifest: &Manifest) -> Result<Object, Malformed> {
+    let problems = manifest.validate(None);
+    if !problems.is_empty() {
+        return Err(manifest.malformed(problems));
+    }
+    manifest.object().map_err(|problem| manifest.malformed(vec![problem]))
+}
+
+fn counts(problem: &Problem, scope: Scope) -> bool {
+    // A Realm that is not accepted has problems of its own, which are listed.
+    problem.reason != Reason::RealmNotAccepted && (scope == Scope::Whole || !problem.is_waiting)
 }

@@ -81,6 +81,31 @@ fn problems_are_printed_in_the_fixed_form() {
 }
 
 #[test]
+fn a_part_may_refer_to_what_stands_elsewhere_and_still_not_contradict_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = |name: &str| {
+        format!(
+            "apiVersion: realmkeeper.dev/v1alpha1\nkind: OidcClient\nmetadata: {{name: {name}}}\nspec:\n  realmRef: {{name: staff}}\n  \
+             clientId: app\n"
+        )
+    };
+    let partial = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_realmkeeper"));
+        command.args(["check", "--partial"]).arg(folder.path()).output().unwrap()
+    };
+    fs::write(folder.path().join("a.yaml"), client("one")).unwrap();
+    assert!(
+        String::from_utf8(check(folder.path()).stdout)
+            .unwrap()
+            .contains("a.yaml:5: OidcClient/one: spec.realmRef: there is no Realm")
+    );
+    assert!(partial().status.success());
+    let realm = "apiVersion: realmkeeper.dev/v1alpha1\nkind: Realm\nmetadata: {name: staff}\nspec: {}\n";
+    fs::write(folder.path().join("b.yaml"), format!("{realm}---\n{}", client("two"))).unwrap();
+    assert!(String::from_utf8(partial().stdout).unwrap().contains("b.yaml:11: OidcClient/two: spec.clientId: "));
+}
+
+#[test]
 fn the_examples_have_no_problems() {
     let output = check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart"));
     let printed = String::from_utf8(output.stdout).unwrap();

@@ -70,7 +70,9 @@ impl fmt::Display for FileProblem {
         if !self.field.is_empty() {
             write!(f, "{}: ", self.field)?;
         }
-        f.write_str(&self.message)
+        // One problem is one line, also where a parser draws its message.
+        let words: Vec<_> = self.message.split('\n').map(str::trim).collect();
+        f.write_str(words.join(" ").trim_end())
     }
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// The line of every field of a document, counted from 1.
@@ -26,9 +27,11 @@ impl Lines {
         }
     }
 
-    /// The line of a field such as `spec.redirectUris[0]`; for one that is absent, the line of what it would stand in.
+    /// The line of a field such as `spec.redirectUris[0]` or `metadata.labels[a/b]`; for one that is absent, the line of what it would
+    /// stand in.
     pub fn of(&self, field: &str) -> usize {
-        let mut path = field;
+        let field = dotted(field);
+        let mut path = &*field;
         while !path.is_empty() {
             if let Some(line) = self.fields.get(path) {
                 return *line;
@@ -44,5 +47,17 @@ impl Lines {
             "" => self.of(prefix),
             field => self.of(&format!("{prefix}.{field}")),
         }
+    }
+}
+
+/// The field with each key in brackets as one behind a dot, as paths are kept here.
+fn dotted(field: &str) -> Cow<'_, str> {
+    let Some((before, rest)) = field.split_once('[') else { return field.into() };
+    match rest.split_once(']') {
+        Some((index, after)) if !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("{before}[{index}]{}", dotted(after)).into()
+        }
+        Some((key, after)) => format!("{before}.{key}{}", dotted(after)).into(),
+        None => field.into(),
     }
 }

@@ -121,6 +121,7 @@ mod tests {
             ("spec.list[1]", 6),
             ("spec.list[1].three.four", 7),
             ("spec.list[1].three.absent", 7),
+            ("spec[list][1][three].four", 7),
             ("spec.absent.deeper[3].still", 3),
             ("absent", 2),
         ] {
