@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     apply::{Applier, ApplyOutcome},
     index::{Index, Options},
-    plan::{self, Generator, SystemGenerator},
+    plan::{self, Generator, StatusPatch, SystemGenerator},
     retry::Retries,
     source::{Event, ObjectKey},
 };
@@ -25,7 +25,7 @@ const MAX_EVENTS: usize = 1024;
 /// Objects in one plan, so that what comes in while a long list is written does not wait for its end.
 const MAX_OBJECTS: usize = 256;
 /// A creation that met a foreign Secret is tried again so often: nobody tells us when that goes.
-const RETRY_REFUSED: SignedDuration = SignedDuration::from_mins(5);
+const RETRY_REFUSED: SignedDuration = SignedDuration::from_mins(1);
 /// The clock is looked at so often at least: it may be set, and a machine may sleep.
 const MAX_SLEEP: Duration = Duration::from_secs(60);
 /// At the end, writes under way have so long.
@@ -51,10 +51,17 @@ pub struct Controller {
     next: Option<Timestamp>,
 }
 
+/// A plan that is under way.
 struct Applying {
-    objects: BTreeSet<ObjectKey>,
-    since: Timestamp,
+    task: Task,
     outcome: JoinHandle<ApplyOutcome>,
+}
+
+/// What must be known of a plan when it was applied.
+struct Task {
+    objects: BTreeSet<ObjectKey>,
+    statuses: Vec<StatusPatch>,
+    since: Timestamp,
 }
 
 /// Why the controller stopped by itself.
@@ -110,7 +117,7 @@ impl Controller {
                     }
                     received.drain(..).for_each(|event| self.index.apply(event));
                 }
-                outcome = under_way(&mut self.applying) => self.applied(outcome),
+                (task, outcome) = under_way(&mut self.applying) => self.applied(task, outcome),
                 Ok(()) = self.writes.changed() => self.lease_changed(),
                 () = sleep(pause) => self.wake(),
             }
@@ -164,10 +171,11 @@ impl Controller {
                     events = plan.events.len(),
                     "a plan is applied"
                 );
-                let applier = self.applier.clone();
+                let (applier, statuses) = (self.applier.clone(), plan.statuses.clone());
                 let outcome = tokio::spawn(async move { applier.apply(plan).await });
                 self.index.replan(deferred);
-                self.applying = Some(Applying { objects, since: (self.clock)(), outcome });
+                let task = Task { objects, statuses, since: (self.clock)() };
+                self.applying = Some(Applying { task, outcome });
                 return;
             }
             if !deferred.is_empty() {
@@ -178,15 +186,13 @@ impl Controller {
         }
     }
 
-    fn applied(&mut self, (objects, since, outcome): (BTreeSet<ObjectKey>, Timestamp, ApplyOutcome)) {
+    fn applied(&mut self, task: Task, outcome: Option<ApplyOutcome>) {
         let now = (self.clock)();
-        for event in outcome.observed {
-            self.index.apply(event);
-        }
-        for foreign in outcome.foreign {
-            tracing::warn!(object = %foreign.subject, secret = %foreign.name, "a Secret that is not ours is in the way");
-            self.index.refused(&foreign.name, &foreign.subject, now + RETRY_REFUSED);
-        }
+        let Some(outcome) = outcome else {
+            // What was written is not known: it is all looked at again.
+            task.objects.iter().for_each(|key| self.retries.failed(key, now));
+            return self.measure("apply", task.since, ReconcileOutcome::Error);
+        };
         let mut failed = BTreeSet::new();
         for failure in outcome.failed {
             tracing::warn!(object = %failure.subject, error = failure.message, "a write failed");
@@ -194,15 +200,24 @@ impl Controller {
             self.index.set_failure(&failure.subject, Some(failure.message));
             failed.insert(failure.subject);
         }
+        if !outcome.lost_lease {
+            for patch in task.statuses.iter().filter(|patch| !failed.contains(&patch.key)) {
+                self.index.wrote_status(patch);
+            }
+            for key in task.objects.difference(&failed) {
+                self.retries.succeeded(key);
+                self.index.set_failure(key, None);
+            }
+        }
+        for event in outcome.observed {
+            self.index.apply(event);
+        }
+        for foreign in outcome.foreign {
+            tracing::warn!(object = %foreign.subject, secret = %foreign.name, "a Secret that is not ours is in the way");
+            self.index.refused(&foreign.name, &foreign.subject, now + RETRY_REFUSED);
+        }
         let ended = if failed.is_empty() { ReconcileOutcome::Success } else { ReconcileOutcome::Error };
-        self.measure("apply", since, ended);
-        if outcome.lost_lease {
-            return;
-        }
-        for key in objects.difference(&failed) {
-            self.retries.succeeded(key);
-            self.index.set_failure(key, None);
-        }
+        self.measure("apply", task.since, ended);
     }
 
     fn lease_changed(&mut self) {
@@ -236,21 +251,20 @@ impl Controller {
     }
 }
 
-/// Waits for the plan that is under way; for ever where there is none.
-async fn under_way(applying: &mut Option<Applying>) -> (BTreeSet<ObjectKey>, Timestamp, ApplyOutcome) {
-    let Some(current) = applying else { return std::future::pending().await };
-    let outcome = (&mut current.outcome).await;
-    let (objects, since) = (std::mem::take(&mut current.objects), current.since);
-    *applying = None;
-    // An applier that panics has written we don't know what: the rest is planned again with the next event.
-    (
-        objects,
-        since,
-        outcome.unwrap_or_else(|error| {
+/// Waits for the plan that is under way, for ever where there is none; no outcome where the applier panicked.
+async fn under_way(applying: &mut Option<Applying>) -> (Task, Option<ApplyOutcome>) {
+    let outcome = match applying {
+        Some(applying) => (&mut applying.outcome).await,
+        None => std::future::pending().await,
+    };
+    match (applying.take(), outcome) {
+        (Some(applying), Ok(outcome)) => (applying.task, Some(outcome)),
+        (Some(applying), Err(error)) => {
             tracing::error!(%error, "a plan was not applied to its end");
-            ApplyOutcome::default()
-        }),
-    )
+            (applying.task, None)
+        }
+        (None, _) => std::future::pending().await,
+    }
 }
 
 impl fmt::Debug for Controller {

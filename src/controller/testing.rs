@@ -131,6 +131,8 @@ pub struct FakeCluster {
     pub events: Vec<EventRecord>,
     /// Every write that was made, as `verb Kind/namespace/name`.
     pub writes: Vec<String>,
+    /// What it wrote comes back by no answer, as with a directory: only by the source, later.
+    pub is_quiet: bool,
     /// Writes to these are refused.
     pub forbidden: Vec<Kind>,
     counter: u64,
@@ -211,7 +213,9 @@ impl FakeCluster {
             assert_eq!(value["metadata"]["uid"].as_str(), patch.uid.as_deref());
             value["status"] = patch.status;
             value["metadata"]["resourceVersion"] = json!(self.next().to_string());
-            outcome.observed.push(Event::Applied(object(&value)));
+            if !self.is_quiet {
+                outcome.observed.push(Event::Applied(object(&value)));
+            }
             self.objects.insert(patch.key, value);
         }
         self.events.extend(plan.events);
@@ -318,7 +322,11 @@ impl House {
     /// Performs a plan as the controller does.
     pub fn perform(&mut self, plan: Plan) {
         self.index.replan(plan.deferred.iter().cloned());
+        let statuses = plan.statuses.clone();
         let outcome = self.cluster.perform(plan, self.now);
+        for patch in statuses {
+            self.index.wrote_status(&patch);
+        }
         for event in outcome.observed {
             self.index.apply(event);
         }

@@ -76,7 +76,7 @@ impl Writer {
     }
 
     async fn status(&self, name: &str, uid: Option<String>, status: serde_json::Value) -> ApplyOutcome {
-        let patch = StatusPatch { key: self.key(Kind::Realm, name), uid, status };
+        let patch = StatusPatch { key: self.key(Kind::Realm, name), uid, status, created: Timestamp::UNIX_EPOCH };
         self.applier.apply(Plan { statuses: vec![patch], ..Plan::default() }).await
     }
 
@@ -260,6 +260,7 @@ async fn without_the_lease_nothing_is_written() {
             key: writer.key(Kind::Realm, "staff"),
             uid: None,
             status: json!({"issuer": "x"}),
+            created: Timestamp::UNIX_EPOCH,
         }],
         ..Plan::default()
     };

@@ -96,13 +96,26 @@ impl DirectoryApplier {
         Ok(())
     }
 
+    /// Without its status a later object of this name is a new one, and no older than it is.
+    fn forget(&self, key: &ObjectKey) -> Result<(), WriteError> {
+        let path = file(self.root.join("status").join(key.kind.as_str()), &key.name)?;
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(WriteError::Io { path, source }),
+            _ => Ok(()),
+        }
+    }
+
     fn write_status(&self, patch: &StatusPatch) -> Result<(), WriteError> {
-        let StatusPatch { key, status, .. } = patch;
+        let StatusPatch { key, status, created, .. } = patch;
         let path = file(self.root.join("status").join(key.kind.as_str()), &key.name)?;
         let document = json!({
             "apiVersion": key.kind.api_version(),
             "kind": key.kind.as_str(),
-            "metadata": {"name": &*key.name.name, "namespace": &*key.name.namespace},
+            "metadata": {
+                "name": &*key.name.name,
+                "namespace": &*key.name.namespace,
+                "creationTimestamp": created.to_string(),
+            },
             "status": status,
         });
         replace(&path, &document)
@@ -121,6 +134,9 @@ impl DirectoryApplier {
         for resource in &plan.resources {
             let result = self.create_resource(resource, &mut outcome);
             note(result, &resource.subject, None, &mut outcome);
+        }
+        for key in &plan.forgotten {
+            note(self.forget(key), key, None, &mut outcome);
         }
         for patch in &plan.statuses {
             note(self.write_status(patch), &patch.key, None, &mut outcome);
@@ -280,7 +296,9 @@ mod tests {
         for (namespace, name) in [("..", "x"), ("a/b", "x"), ("a", "../../x"), ("a", ""), ("a", ".x"), ("a", "x\0")] {
             let bad = ObjectKey::new(Kind::User, namespace, name);
             let good = ObjectKey::new(Kind::User, "identity", "ada");
-            let status = |key: &ObjectKey| StatusPatch { key: key.clone(), uid: None, status: json!({"subject": "s"}) };
+            let created = jiff::Timestamp::UNIX_EPOCH;
+            let status =
+                |key: &ObjectKey| StatusPatch { key: key.clone(), uid: None, status: json!({"subject": "s"}), created };
             let plan = Plan { statuses: vec![status(&bad), status(&good)], ..Plan::default() };
             let outcome = DirectoryApplier::new(folder.path()).apply(plan).await;
             assert_eq!(outcome.failed.iter().map(|failure| &failure.subject).collect::<Vec<_>>(), [&bad]);

@@ -155,7 +155,7 @@ impl KubernetesApplier {
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope> + Clone + DeserializeOwned,
         Object: From<K>,
     {
-        let StatusPatch { key, uid, status } = patch;
+        let StatusPatch { key, uid, status, .. } = patch;
         let api: Api<Lenient<K>> = Api::namespaced(self.client.clone(), &key.name.namespace);
         let mut body = json!({
             "apiVersion": key.kind.api_version(),

@@ -23,7 +23,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Applies plans. The controller hands over one plan at a time and goes on applying events meanwhile.
 ///
-/// An implementation tries every write of the plan, in the order Secrets, deletions, resources, statuses, events, and goes on
+/// An implementation tries every write of the plan, in the order Secrets, deletions, resources, statuses, events (and, without a cluster, what is to be forgotten before the statuses), and goes on
 /// after one has failed. It asks for the lease before each write ([`ApplyOutcome::lost_lease`]) and retries nothing: the
 /// controller does, with a growing pause for each object.
 #[async_trait]

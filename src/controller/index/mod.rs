@@ -32,6 +32,7 @@ use world::{Touched, World};
 
 use super::{
     checks::{Finding, references},
+    plan::StatusPatch,
     source::{Event, Kind, ObjectKey},
 };
 use crate::realm::{InvalidIssuer, Issuer, ObjectName, Realm, Registry};
@@ -181,6 +182,11 @@ impl Index {
         let refused =
             self.refused.values().filter(|(_, retry_at)| *retry_at <= now).map(|(subject, _)| subject.clone());
         self.unplanned.extend(timed.chain(refused));
+    }
+
+    /// A status was written: it is known before the source says so, and nothing is told twice meanwhile.
+    pub fn wrote_status(&mut self, patch: &StatusPatch) {
+        self.world.wrote_status(patch);
     }
 
     /// A Secret could not be created because one that is not ours is there; it is tried again at `retry_at`.

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     api::{self, RECONCILE_ANNOTATION, RECONCILE_DISABLED, ROTATE_ANNOTATION},
-    controller::source::{FieldProblem, Kind, Malformed, ObjectKey},
+    controller::{
+        plan::StatusPatch,
+        source::{FieldProblem, Kind, Malformed, ObjectKey},
+    },
     realm::ObjectName,
 };
 
@@ -165,6 +168,13 @@ pub fn put_malformed<R: Resource>(records: &mut Records<R>, malformed: Malformed
         }
     }
     Change::Spec
+}
+
+/// The object has this status now, if it is still the same object.
+pub fn set_status<R: Resource>(records: &mut Records<R>, patch: &StatusPatch) {
+    if let Some(record) = records.get_mut(&patch.key.name).filter(|record| record.meta.uid == patch.uid) {
+        record.status = serde_json::from_value(patch.status.clone()).ok();
+    }
 }
 
 fn secret(name: &ObjectName, secret: &str) -> Target {

@@ -14,6 +14,7 @@ use crate::{
     api,
     controller::{
         marks,
+        plan::StatusPatch,
         source::{Event, Kind, Malformed, Object, ObjectKey},
     },
     realm::ObjectName,
@@ -168,6 +169,18 @@ impl World {
             Event::Synced(kind) => {
                 self.unsynced.remove(&kind);
             }
+        }
+    }
+
+    /// A status was written: it is known before the source says so.
+    pub fn wrote_status(&mut self, patch: &StatusPatch) {
+        match patch.key.kind {
+            Kind::Namespace | Kind::Secret => {}
+            Kind::Realm => record::set_status(&mut self.realms, patch),
+            Kind::SigningKey => record::set_status(&mut self.signing_keys, patch),
+            Kind::Group => record::set_status(&mut self.groups, patch),
+            Kind::User => record::set_status(&mut self.users, patch),
+            Kind::OidcClient => record::set_status(&mut self.clients, patch),
         }
     }
 

@@ -70,11 +70,12 @@ impl Builder<'_> {
         }
     }
 
-    /// Where no cluster does: a generated Secret goes with its owner.
+    /// Where no cluster does: a generated Secret goes with its owner, and so does its status.
     fn collect_garbage(&mut self, owner: &ObjectKey) {
         if !self.index.options.collects_garbage || !self.index.was_deleted(owner) {
             return;
         }
+        self.plan.forgotten.push(owner.clone());
         for (name, secret) in self.index.world.owned(owner) {
             if secret.metadata.owner_references.as_ref().is_some_and(|references| !references.is_empty()) {
                 let uid = secret.metadata.uid.clone();

@@ -32,6 +32,8 @@ pub struct Plan {
     pub deletions: Vec<SecretDeletion>,
     /// SigningKeys to create; one that is there already is no error.
     pub resources: Vec<ResourceCreate>,
+    /// Objects that are gone, where no cluster forgets by itself: what was kept of them beside their manifests is to go too.
+    pub forgotten: Vec<ObjectKey>,
     /// Statuses that differ from those on the objects.
     pub statuses: Vec<StatusPatch>,
     /// What a person should know, each once.
@@ -48,6 +50,7 @@ impl Plan {
         self.secrets.is_empty()
             && self.deletions.is_empty()
             && self.resources.is_empty()
+            && self.forgotten.is_empty()
             && self.statuses.is_empty()
             && self.events.is_empty()
     }
@@ -82,6 +85,9 @@ pub struct StatusPatch {
     pub uid: Option<String>,
     /// The whole of `status`. A field that is not in it is taken away.
     pub status: Value,
+    /// `metadata.creationTimestamp` as the source said it. Where no API server keeps it, it is kept beside the status: who is older
+    /// must be known after a restart too.
+    pub created: Timestamp,
 }
 
 /// `type` of a Kubernetes event.

@@ -56,7 +56,8 @@ impl Builder<'_> {
         }
         let Ok(value) = serde_json::to_value(status) else { return };
         let key = ObjectKey { kind: R::KIND, name: common.name.clone() };
-        self.plan.statuses.push(StatusPatch { key, uid: common.record.meta.uid.clone(), status: value });
+        let meta = &common.record.meta;
+        self.plan.statuses.push(StatusPatch { key, uid: meta.uid.clone(), status: value, created: meta.created });
         self.plan.events.extend(events);
     }
 
@@ -142,7 +143,8 @@ pub(super) fn signing_key(builder: &mut Builder<'_>, name: &ObjectName) {
     let keyring = realm.map_or(&empty, |realm| &*realm.keyring);
     let version = |key: &RingKey| {
         let state = key_state(key, state, keyring, builder.now);
-        let time = |at: Timestamp| (at <= builder.now).then_some(Time(at));
+        // The epoch stands for a time that nobody knows: a Secret of a directory has no age.
+        let time = |at: Timestamp| (at > Timestamp::UNIX_EPOCH && at <= builder.now).then_some(Time(at));
         api::SigningKeyVersion {
             kid: key.kid.to_string(),
             state,

@@ -161,6 +161,21 @@ fn what_was_written_is_enough_and_nothing_is_written_twice() {
 }
 
 #[test]
+fn what_was_written_is_known_before_the_source_says_so() {
+    let mut house = House::new();
+    house.cluster.is_quiet = true;
+    for object in world() {
+        house.put(object);
+    }
+    house.settle();
+    house.now += jiff::SignedDuration::from_secs(10);
+    house.index.replan_all();
+    let plan = house.plan();
+    assert!(plan.is_empty(), "{plan:?}");
+    assert_eq!(house.events_about(Kind::OidcClient, "app"), ["NamespaceNotAllowed", "CredentialsCreated"]);
+}
+
+#[test]
 fn a_list_that_replaces_what_was_takes_away_what_is_not_in_it() {
     let mut house = House::with([
         realm("staff", json!({})),

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::{Value, json};
 
 use super::super::manifest::{self, FileProblem, Manifest, Manifests};
 use super::super::{Event, FieldProblem, Kind, Malformed, Object, ObjectKey};
 use super::files::{self, Cache};
 use super::layout;
-use super::status::Statuses;
+use super::status::{Kept, Statuses};
 use crate::api::{READABLE_LABEL, READABLE_VALUE};
 
 /// So long an object must be missing before it is taken for deleted.
@@ -66,6 +67,7 @@ struct Entry {
     good: Option<Value>,
     status: Option<Value>,
     generation: i64,
+    created: Timestamp,
     problems: Vec<FieldProblem>,
     missing_since: Option<Timestamp>,
 }
@@ -108,7 +110,7 @@ impl Directory {
         let mut scan = Scan::default();
         let mut changes = Vec::new();
         for (key, found) in &found {
-            changes.extend(self.look_at(key, found, &broken, &mut problems));
+            changes.extend(self.look_at(key, found, &broken, now, &mut problems));
         }
         if all_listed {
             changes.extend(self.look_for_missing(&found, &broken, now, &mut scan.again));
@@ -139,11 +141,13 @@ impl Directory {
         key: &ObjectKey,
         found: &Found<'_>,
         broken: &Broken,
+        now: Timestamp,
         log: &mut Vec<FileProblem>,
     ) -> Option<Event> {
         let status_file = layout::status(&self.root, key).filter(|_| key.kind.is_ours());
-        let status = status_file.and_then(|file| self.statuses.read(&file));
-        let entry = self.objects.entry(key.clone()).or_insert_with(|| Entry::new(found, status.as_ref()));
+        let kept = status_file.map(|file| self.statuses.read(&file)).unwrap_or_default();
+        let entry = self.objects.entry(key.clone()).or_insert_with(|| Entry::new(found, &kept, now));
+        let status = kept.status;
         entry.missing_since = None;
         entry.path.clone_from(&found.path);
         if let Some(problems) = found.path.as_ref().and_then(|path| broken.get(path)) {
@@ -212,15 +216,16 @@ impl Directory {
 }
 
 impl Entry {
-    fn new(found: &Found<'_>, status: Option<&Value>) -> Self {
+    fn new(found: &Found<'_>, kept: &Kept, now: Timestamp) -> Self {
         // Across a restart a status goes on to speak of the generation that it spoke of.
-        let observed = status.and_then(|status| status.get("observedGeneration")).and_then(Value::as_i64);
+        let observed = kept.status.as_ref().and_then(|status| status.get("observedGeneration")).and_then(Value::as_i64);
         Self {
             path: found.path.clone(),
             candidate: Value::Null,
             good: None,
             status: None,
             generation: observed.unwrap_or(1).max(1),
+            created: kept.created.unwrap_or(now),
             problems: Vec::new(),
             missing_since: None,
         }
@@ -260,9 +265,9 @@ impl Entry {
         }
         self.problems.clone_from(&problems);
         let meta = self.good.as_ref().unwrap_or(&self.candidate).get("metadata").cloned();
-        let mut meta: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta =
-            meta.and_then(|meta| serde_json::from_value(meta).ok()).unwrap_or_default();
+        let mut meta: ObjectMeta = meta.and_then(|meta| serde_json::from_value(meta).ok()).unwrap_or_default();
         meta.generation = Some(self.generation);
+        meta.creation_timestamp = Some(Time(self.created));
         Some(Event::Malformed(Malformed {
             key: key.clone(),
             meta: Box::new(meta),
@@ -277,6 +282,7 @@ impl Entry {
             metadata.insert("resourceVersion".into(), version.to_string().into());
             if kind.is_ours() {
                 metadata.insert("generation".into(), self.generation.into());
+                metadata.insert("creationTimestamp".into(), self.created.to_string().into());
             }
         }
         if let (Some(members), Some(status)) = (value.as_object_mut(), status) {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Event, Kind, Object};
+use super::super::{Event, Kind, Object, ObjectKey};
 use super::{Directory, layout, run};
 
 const START: Timestamp = Timestamp::UNIX_EPOCH;
@@ -32,6 +32,31 @@ fn seen(files: &[(&str, &str)]) -> (TempDir, Directory) {
     let mut directory = Directory::new(folder.path());
     directory.scan(START);
     (folder, directory)
+}
+
+#[test]
+fn since_when_an_object_is_there_is_known_after_a_restart() {
+    let (folder, mut directory) = seen(&[]);
+    let at = |seconds: i64| START + SignedDuration::from_secs(seconds);
+    let created = |events: &[Event]| match events {
+        [.., Event::Applied(object)] => object.meta().creation_timestamp.clone().map(|time| time.0),
+        other => panic!("{other:?}"),
+    };
+    write(folder.path(), "staff.yaml", &realm("staff", ""));
+    assert_eq!(created(&directory.scan(at(5)).events), Some(at(5)));
+    write(folder.path(), "staff.yaml", &realm("staff", "displayName: Staff"));
+    assert_eq!(created(&directory.scan(at(9)).events), Some(at(5)));
+    let status = layout::status(folder.path(), &ObjectKey::new(Kind::Realm, "default", "staff")).unwrap();
+    let kept =
+        "{apiVersion: x, kind: Realm, metadata: {name: staff, creationTimestamp: '1970-01-01T00:00:05Z'}, status: {}}";
+    write(folder.path(), status.strip_prefix(folder.path()).unwrap().to_str().unwrap(), kept);
+    let events = Directory::new(folder.path()).scan(at(20)).events;
+    let realms = events.into_iter().find_map(|event| match event {
+        Event::Replaced { kind: Kind::Realm, objects, .. } => Some(objects),
+        _ => None,
+    });
+    let realm = realms.unwrap().pop().unwrap();
+    assert_eq!(realm.meta().creation_timestamp.as_ref().map(|time| time.0), Some(at(5)));
 }
 
 /// Two looks, the second after the grace; the events as words.
