@@ -4,7 +4,9 @@
 //! - A name is counted whether or not somebody has it, so a locked name says nothing about who exists, and the page may say openly that
 //!   it is locked and for how long. While it is locked no password is looked at, right or wrong.
 //! - An attempt is counted before its password is checked and forgotten when it was right: any number of guesses at the same instant
-//!   get no more than `maxFailures` answers.
+//!   get no more than `maxFailures` answers. What comes beyond that while they are being checked is neither admitted nor locked but
+//!   [`Admission::Busy`]: a moment later it is one or the other.
+//! - Whoever knows a name can lock it; that is the price, and `duration` bounds it. A session that is there goes on.
 //! - An address is counted after a failure only, and a success does not clear it: who has an account of his own can't use it to go on
 //!   guessing. Its limit is higher because many people may share one.
 
@@ -39,6 +41,9 @@ pub enum Admission<'a> {
     Admitted(Attempt<'a>),
     /// It may not, until then.
     Locked(Timestamp),
+    /// As many passwords as may be wrong are being checked for this name: ask again in a moment. Should none of them ever be answered
+    /// (a crash), the window ends then.
+    Busy(Timestamp),
 }
 
 /// A counter of failures, and one whose presence is the lock.
@@ -55,6 +60,32 @@ impl Keys {
     }
 }
 
+/// Until when the name or the address is locked; no attempt is counted.
+///
+/// # Errors
+/// The store's.
+pub async fn locked(
+    store: &dyn Store,
+    realm: &Realm,
+    username: &str,
+    address: IpAddr,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let (name, address) = keys(realm, username, address);
+    for lock in [&name.lock, &address.lock] {
+        if let Some(locked) = store.counter(lock, now).await? {
+            return Ok(Some(locked.expires_at));
+        }
+    }
+    Ok(None)
+}
+
+fn keys(realm: &Realm, username: &str, address: IpAddr) -> (Keys, Keys) {
+    let realm = realm.name.to_string();
+    let address = network(address).to_string();
+    (Keys::new(&realm, "name", &username.to_lowercase()), Keys::new(&realm, "address", &address))
+}
+
 impl<'a> Attempt<'a> {
     /// Counts an attempt to sign in as `username` from `address`.
     ///
@@ -68,20 +99,18 @@ impl<'a> Attempt<'a> {
         now: Timestamp,
     ) -> Result<Admission<'a>, StoreError> {
         let policy = &realm.settings.login.lockout;
-        let realm = realm.name.to_string();
-        let name = Keys::new(&realm, "name", &username.to_lowercase());
-        let address = Keys::new(&realm, "address", &network(address).to_string());
-        for lock in [&name.lock, &address.lock] {
-            if let Some(locked) = store.counter(lock, now).await? {
-                return Ok(Admission::Locked(locked.expires_at));
-            }
+        let (name, address_keys) = keys(realm, username, address);
+        let realm_name = realm.name.to_string();
+        let counted = store.count(&realm_name, &name.failures, policy.window, now).await?;
+        // After the count: a lock that falls between the two is seen.
+        if let Some(until) = locked(store, realm, username, address, now).await? {
+            return Ok(Admission::Locked(until));
         }
-        let counted = store.count(&realm, &name.failures, policy.window, now).await?;
         if counted.count > policy.max_failures {
-            // As many as are allowed are being checked at this moment.
-            return Ok(Admission::Locked(counted.expires_at));
+            return Ok(Admission::Busy(counted.expires_at));
         }
-        Ok(Admission::Admitted(Self { store, realm, policy, name, address, count: counted.count }))
+        let attempt = Self { store, realm: realm_name, policy, name, address: address_keys, count: counted.count };
+        Ok(Admission::Admitted(attempt))
     }
 
     /// The password was wrong. The lock falls with the last failure that is allowed; its end is returned then.
@@ -102,17 +131,6 @@ impl<'a> Attempt<'a> {
     /// The store's.
     pub async fn succeeded(self) -> Result<(), StoreError> {
         self.store.reset(&self.name.failures).await
-    }
-
-    /// It was not checked after all (overload): the attempt is not held against the name where it was the only one.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn abandoned(self) -> Result<(), StoreError> {
-        match self.count {
-            1 => self.store.reset(&self.name.failures).await,
-            _ => Ok(()),
-        }
     }
 
     async fn lock(&self, keys: &Keys, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -148,7 +166,7 @@ mod tests {
                 attempt.failed(now).await.unwrap();
                 true
             }
-            Admission::Locked(_) => false,
+            Admission::Locked(_) | Admission::Busy(_) => false,
         }
     }
 

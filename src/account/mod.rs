@@ -14,7 +14,7 @@ mod random;
 pub mod session;
 
 pub use password::{Check, HashError};
-pub use pool::{PasswordPool, PoolError, PoolLimits};
+pub use pool::{PasswordPool, Place, PoolError, PoolLimits};
 pub use random::{NoEntropy, unguessable};
 
 use serde::{Serialize, de::DeserializeOwned};

@@ -11,8 +11,8 @@ use crate::{
     store::IdHash,
 };
 
-/// Users whose hashes stand model for those of names that nobody has.
-const DECOYS: usize = 64;
+/// So many users' hashes stand model for those of names that nobody has.
+const DECOYS: usize = 128;
 
 /// The library refused to hash: out of memory or entropy, or parameters that it does not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -92,8 +92,8 @@ fn decoy(realm: &Realm, username: &str) -> HashFunction {
     let functions: Vec<_> = realm
         .users
         .values()
-        .filter_map(|user| user.password.as_ref())
         .take(DECOYS)
+        .filter_map(|user| user.password.as_ref())
         .map(|password| match password {
             Password::Phc(hash) => hash.function(),
             Password::Plain(_) => HashFunction::OWASP,

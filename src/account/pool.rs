@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
@@ -79,31 +79,46 @@ impl PasswordPool {
         }
     }
 
-    /// Runs a check off the async threads. One whose caller has gone leaves the queue; once it runs it runs to its end and counts until
-    /// then.
+    /// Waits until a check can run. Who goes away leaves the queue.
     ///
     /// # Errors
-    /// [`PoolError`].
-    pub async fn verify(&self, check: Check, password: Secret) -> Result<bool, PoolError> {
+    /// [`PoolError::Overloaded`].
+    pub async fn place(&self, check: Check) -> Result<Place, PoolError> {
         let admitted = self.admitted.clone().try_acquire_owned().map_err(|_| PoolError::Overloaded)?;
-        let place = timeout(self.patience, self.place(&check)).await.map_err(|_| PoolError::Overloaded)??;
+        let mib = check.memory_kib().div_ceil(1024);
+        // Memory first: who waits for it keeps no core idle.
+        let permits = async {
+            let memory = self.memory.clone().acquire_many_owned(mib).await?;
+            Ok::<_, AcquireError>([admitted, memory, self.running.clone().acquire_owned().await?])
+        };
+        let permits = timeout(self.patience, permits).await.map_err(|_| PoolError::Overloaded)?;
+        Ok(Place { check, permits: permits.map_err(|_| PoolError::Failed)? })
+    }
+}
+
+/// A core and the memory for one check.
+#[derive(Debug)]
+pub struct Place {
+    check: Check,
+    permits: [OwnedSemaphorePermit; 3],
+}
+
+impl Place {
+    /// Runs the check off the async threads: true for the right password. Once it runs it runs to its end, whether or not somebody still
+    /// waits for it, and keeps its place until then.
+    ///
+    /// # Errors
+    /// [`PoolError::Failed`].
+    pub async fn verify(self, password: Secret) -> Result<bool, PoolError> {
         let checked = tokio::task::spawn_blocking(move || {
-            let outcome = check.run(&password);
-            drop((place, admitted));
+            let outcome = self.check.run(&password);
+            drop(self.permits);
             outcome
         });
         match checked.await {
             Ok(Ok(right)) => Ok(right),
             Ok(Err(_)) | Err(_) => Err(PoolError::Failed),
         }
-    }
-
-    /// Waits for memory, then for a core: who waits for memory keeps no core idle.
-    async fn place(&self, check: &Check) -> Result<[OwnedSemaphorePermit; 2], PoolError> {
-        let mib = check.memory_kib().div_ceil(1024);
-        let memory = self.memory.clone().acquire_many_owned(mib).await.map_err(|_| PoolError::Failed)?;
-        let running = self.running.clone().acquire_owned().await.map_err(|_| PoolError::Failed)?;
-        Ok([memory, running])
     }
 }
 
@@ -126,6 +141,10 @@ mod tests {
         Check::against(&Password::Phc(hash.parse::<PasswordHash>().unwrap()))
     }
 
+    async fn verify(pool: &PasswordPool, function: &str, password: &str) -> Result<bool, PoolError> {
+        pool.place(check(function)).await?.verify(Secret::new(password)).await
+    }
+
     fn pool(running: usize, waiting: usize, patience: Duration) -> PasswordPool {
         PasswordPool::new(PoolLimits { running, waiting, memory_mib: 0, patience })
     }
@@ -133,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_the_queue_is_refused_at_once_and_the_rest_is_answered() {
         let pool = pool(1, 2, Duration::from_secs(60));
-        let verify = || pool.verify(check("$pbkdf2-sha256$i=1000"), Secret::new("hunter2"));
+        let verify = || verify(&pool, "$pbkdf2-sha256$i=1000", "hunter2");
         let answers = join_all((0..10).map(|_| verify())).await;
         assert_eq!(answers.iter().filter(|answer| **answer == Ok(true)).count(), 3);
         assert_eq!(answers.iter().filter(|answer| **answer == Err(PoolError::Overloaded)).count(), 7);
@@ -143,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_longer_than_the_patience_is_refused() {
         let pool = pool(1, 10, Duration::from_millis(1));
-        let slow = || pool.verify(check("$pbkdf2-sha256$i=300000"), Secret::new("x"));
+        let slow = || verify(&pool, "$pbkdf2-sha256$i=300000", "x");
         let answers = join_all((0..3).map(|_| slow())).await;
         assert_eq!(answers, [Ok(false), Err(PoolError::Overloaded), Err(PoolError::Overloaded)]);
     }
@@ -152,10 +171,10 @@ mod tests {
     async fn a_caller_that_goes_away_leaves_no_hole() {
         let pool = pool(1, 1, Duration::from_secs(60));
         for _ in 0..5 {
-            let running = pool.verify(check("$pbkdf2-sha256$i=300000"), Secret::new("x"));
+            let running = verify(&pool, "$pbkdf2-sha256$i=300000", "x");
             let gone = tokio::time::timeout(Duration::from_millis(1), running).await;
             assert!(gone.is_err());
-            let next = pool.verify(check("$pbkdf2-sha256$i=1000"), Secret::new("hunter2")).await;
+            let next = verify(&pool, "$pbkdf2-sha256$i=1000", "hunter2").await;
             assert_eq!(next, Ok(true));
         }
     }
@@ -163,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn large_hashes_share_the_memory_one_after_the_other() {
         let pool = pool(4, 8, Duration::from_secs(60));
-        let large = || pool.verify(check("$argon2id$v=19$m=200000,t=1,p=1"), Secret::new("x"));
+        let large = || verify(&pool, "$argon2id$v=19$m=200000,t=1,p=1", "x");
         let mut both = Box::pin(async { tokio::join!(large(), large()) });
         tokio::select! {
             _ = &mut both => {}

@@ -4,6 +4,8 @@
 //! The page may be loaded and its form sent any number of times within the half hour that a sign-in may take: a double click, the back
 //! button or a second tab end where the first one does, each with a code of its own.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     http::{HeaderValue, Request, Response, StatusCode, header},
@@ -19,12 +21,13 @@ use super::{
 };
 use crate::{
     account::{
-        AccountError, Check, PoolError,
-        lockout::{Admission, Attempt},
+        AccountError, Check, Place, PoolError,
+        lockout::{self, Admission, Attempt},
         session::Session,
     },
     realm::User,
     secret::Secret,
+    store::StoreError,
     telemetry::SignInOutcome,
 };
 
@@ -104,7 +107,8 @@ async fn sign_in(under_way: &mut UnderWay<'_>) -> Response<Body> {
     }
 }
 
-/// Checks a password, within the lockout and the pool.
+/// Checks a password, within the lockout and the pool. An attempt is counted once it has its place in the pool, so that overload is held
+/// against nobody.
 async fn authenticate<'a>(
     under_way: &UnderWay<'a>,
     username: &str,
@@ -113,15 +117,15 @@ async fn authenticate<'a>(
     let call = under_way.visit.call;
     let (provider, realm) = (&call.provider, &call.realm);
     let count = |outcome| provider.metrics.sign_in(&realm.name.to_string(), outcome);
-    let attempt = match Attempt::admit(&*provider.store, realm, username, call.peer.address, call.now).await? {
-        Admission::Admitted(attempt) => attempt,
-        Admission::Locked(until) => {
-            count(SignInOutcome::LockedOut);
-            return Ok(Err(Alert::Locked(until)));
+    let user = realm.user_by_name(username).map(|user| &**user);
+    let (attempt, place) = match admit(call, username, user).await? {
+        Ok(admitted) => admitted,
+        Err(alert) => {
+            count(if alert == Alert::Overloaded { SignInOutcome::Overloaded } else { SignInOutcome::LockedOut });
+            return Ok(Err(alert));
         }
     };
-    let user = realm.user_by_name(username).map(|user| &**user);
-    match provider.passwords.verify(Check::new(realm, username, user), password).await {
+    match place.verify(password).await {
         Ok(true) if let Some(user) = user.filter(|user| user.enabled) => {
             attempt.succeeded().await?;
             count(SignInOutcome::Success);
@@ -135,12 +139,39 @@ async fn authenticate<'a>(
             Ok(Err(attempt.failed(call.now).await?.map_or(Alert::Wrong, Alert::Locked)))
         }
         Err(error) => {
-            attempt.abandoned().await?;
             count(SignInOutcome::Overloaded);
             tracing::warn!(%error, "a password was not checked");
             Ok(Err(Alert::Overloaded))
         }
     }
+}
+
+/// A place in the pool, and the attempt counted; or why there is none. Where the same name signs in many times at this instant, it takes
+/// a moment to know.
+async fn admit<'c>(
+    call: &'c Call,
+    username: &str,
+    user: Option<&User>,
+) -> Result<Result<(Attempt<'c>, Place), Alert>, StoreError> {
+    let (store, realm, address) = (&*call.provider.store, &*call.realm, call.peer.address);
+    let mut last = Alert::Overloaded;
+    for pause in [0, 25, 50, 100, 200, 400, 800] {
+        if pause > 0 {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        if let Some(until) = lockout::locked(store, realm, username, address, call.now).await? {
+            return Ok(Err(Alert::Locked(until)));
+        }
+        let Ok(place) = call.provider.passwords.place(Check::new(realm, username, user)).await else {
+            return Ok(Err(Alert::Overloaded));
+        };
+        match Attempt::admit(store, realm, username, address, call.now).await? {
+            Admission::Admitted(attempt) => return Ok(Ok((attempt, place))),
+            Admission::Locked(until) => return Ok(Err(Alert::Locked(until))),
+            Admission::Busy(until) => last = Alert::Locked(until),
+        }
+    }
+    Ok(Err(last))
 }
 
 /// The browser gets a session under a new cookie, whatever it had before: a cookie that was planted there is worth nothing.

@@ -146,6 +146,13 @@ async fn any_number_of_guesses_at_one_instant_get_no_more_answers_than_are_allow
 }
 
 #[tokio::test]
+async fn any_number_of_right_passwords_at_one_instant_sign_in() {
+    let staff = staff();
+    let sign_ins = (0..40).map(async |_| Browser::new(&staff).sign_in("ada", "hunter2", &[]).await.status.as_u16());
+    assert_eq!(futures::future::join_all(sign_ins).await, [303; 40]);
+}
+
+#[tokio::test]
 async fn a_full_pool_answers_503_and_the_form_can_be_sent_again() {
     let pool =
         PasswordPool::new(PoolLimits { running: 1, waiting: 0, memory_mib: 0, patience: Duration::from_secs(9) });
