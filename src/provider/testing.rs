@@ -32,7 +32,7 @@ use super::{Authorization, Call, CodePayload, Endpoint, Peer, Provider};
 use crate::{
     account::PasswordPool,
     realm::{ObjectName, Realm},
-    store::{Artifact, Change, IdHash, Kind, MemoryStore},
+    store::{Artifact, Change, IdHash, Kind, MemoryStore, Store},
 };
 
 /// When every test begins: 2026-01-01T00:00:00Z.
@@ -56,11 +56,16 @@ pub(crate) struct Reply {
 
 impl TestProvider {
     pub(crate) fn new(realm: Realm) -> Self {
+        Self::with_store(realm, Arc::new(MemoryStore::new()))
+    }
+
+    /// A provider with a store of another engine.
+    pub(crate) fn with_store(realm: Realm, store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(Mutex::new(Timestamp::from_second(START).unwrap()));
         let (name, reads) = (realm.name.clone(), clock.clone());
         let provider = Provider::new(
             Arc::default(),
-            Arc::new(MemoryStore::new()),
+            store,
             Arc::default(),
             Arc::default(),
             Arc::new(move || *reads.lock().unwrap()),
