@@ -4,7 +4,8 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use aws_lc_rs::{hmac, rand::SystemRandom};
+use aws_lc_rs::{digest, hmac, rand::SystemRandom};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 
 use super::{ClientId, ObjectName, RedirectUri, TokenPolicy, User};
@@ -17,6 +18,8 @@ pub struct Client {
     pub id: ClientId,
     /// The OidcClient resource.
     pub name: ObjectName,
+    /// Tells it from an earlier OidcClient of the same name, whose tokens are not its own.
+    pub incarnation: Incarnation,
     /// What people read at sign-in and consent.
     pub display_name: Arc<str>,
     /// Registered redirect URIs; never empty where the code flow is granted.
@@ -58,6 +61,24 @@ impl Client {
     pub fn admits(&self, user: &User) -> bool {
         user.enabled
             && (self.access_groups.is_empty() || self.access_groups.iter().any(|group| user.groups.contains(group)))
+    }
+}
+
+/// One life of a resource. Deleted and created anew under its old name, it is another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incarnation(Arc<str>);
+
+impl Incarnation {
+    /// Of whatever tells the lives apart: `metadata.uid`, or the time of creation where there is no cluster.
+    pub fn of(identity: &str) -> Self {
+        let digest = digest::digest(&digest::SHA256, identity.as_bytes());
+        let (mark, _) = digest.as_ref().split_at(6);
+        Self(URL_SAFE_NO_PAD.encode(mark).into())
+    }
+
+    /// Eight characters of base64url, enough to tell a few lives apart; they say nothing of the identity.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -19,7 +19,7 @@ pub mod workload;
 use std::sync::Arc;
 
 pub use client::{
-    AuthMethod, Client, ClientAuthentication, ClientKeys, ClientSecret, Consent, GrantType, ResponseType,
+    AuthMethod, Client, ClientAuthentication, ClientKeys, ClientSecret, Consent, GrantType, Incarnation, ResponseType,
 };
 pub use issuer::{InvalidIssuer, Issuer};
 pub use keyring::{Key, Keyring};

@@ -126,6 +126,25 @@ async fn tokens_of_a_client_that_is_gone_are_not_active() {
 }
 
 #[tokio::test]
+async fn a_client_created_anew_does_not_have_the_tokens_of_the_former_one() {
+    for opaque in [false, true] {
+        let staff = serve(opaque);
+        let tokens = tokens(&staff).await;
+        let own = staff.post_as("app", "/token", &[("grant_type", "client_credentials")]).await.json();
+        let all =
+            [&tokens["access_token"], &tokens["refresh_token"], &own["access_token"]].map(|t| t.as_str().unwrap());
+        let app = client("app").audiences(&["https://api.example.com/", "api"]).anew();
+        staff.publish(realm().client(app).user(user("ada")).build());
+        for token in all {
+            assert_eq!(staff.introspect("app", token).await, json!({"active": false}));
+        }
+        let form = [("grant_type", "refresh_token"), ("refresh_token", all[1])];
+        assert_eq!(staff.token("app", &form).await.error(), (400, "invalid_grant".into()));
+        assert!(!staff.get("/userinfo", &[("authorization", &format!("Bearer {}", all[0]))]).await.status.is_success());
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_is_taken_out_takes_its_tokens_with_it() {
     let staff = serve(false);
     let tokens = tokens(&staff).await;

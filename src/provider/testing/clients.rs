@@ -5,7 +5,7 @@ use crate::{
     jose::{Algorithm, foreign::ForeignKeys},
     realm::{
         AccessTokenFormat, AuthMethod, Client, ClientAuthentication, ClientId, ClientKeys, ClientSecret, Consent,
-        GrantType, ObjectName, RedirectUri, RefreshPolicy, RefreshRotation, ResponseType, TokenPolicy,
+        GrantType, Incarnation, ObjectName, RedirectUri, RefreshPolicy, RefreshRotation, ResponseType, TokenPolicy,
     },
 };
 
@@ -19,6 +19,7 @@ pub(crate) fn client(id: &str) -> ClientBuilder {
     ClientBuilder(Client {
         id: ClientId::new(id),
         name: ObjectName::new("apps", id),
+        incarnation: Incarnation::of("1"),
         display_name: format!("The app {id}").into(),
         redirect_uris: vec![RedirectUri::parse(REDIRECT_URI).unwrap()],
         post_logout_redirect_uris: vec![RedirectUri::parse("https://app.example/").unwrap()],
@@ -43,6 +44,11 @@ impl ClientBuilder {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Client)) -> Self {
         change(&mut self.0);
         self
+    }
+
+    /// Deleted, and created anew under its old name.
+    pub(crate) fn anew(self) -> Self {
+        self.with(|client| client.incarnation = Incarnation::of("2"))
     }
 
     pub(crate) fn method(self, method: AuthMethod) -> Self {

@@ -87,6 +87,7 @@ struct Authentication<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OpaquePayload {
     pub(super) client_id: String,
+    pub(super) incarnation: String,
     pub(super) scopes: Vec<String>,
     pub(super) audience: Vec<String>,
     pub(super) issued_at: i64,
@@ -129,7 +130,7 @@ fn jwt(
     let algorithm = call.realm.settings.default_algorithm;
     let signer = call.realm.keyring.signer(algorithm, call.now).ok_or_else(|| no_key(algorithm))?;
     let (sub, jti, authorization) = match holder {
-        Holder::Client => (client.id.as_str(), random::id()?, None),
+        Holder::Client => (client.id.as_str(), own_jti(client)?, None),
         Holder::Person(user, grant) => (user.subject.as_str(), grant.jti()?, Some(grant.authorization())),
     };
     let person = match holder {
@@ -155,6 +156,11 @@ fn jwt(
     Ok(signer.sign_jwt("at+jwt", &claims)?)
 }
 
+/// A `jti` that names the life of the client, so that a JWT is refused to a later client of its name.
+fn own_jti(client: &Client) -> Result<String, crate::jose::Error> {
+    Ok(format!("{}~{}", random::id()?, client.incarnation.as_str()))
+}
+
 fn opaque(
     call: &Call,
     client: &Client,
@@ -167,6 +173,7 @@ fn opaque(
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let payload = OpaquePayload {
         client_id: client.id.to_string(),
+        incarnation: client.incarnation.as_str().to_owned(),
         scopes: owned(scopes),
         audience: owned(audience),
         issued_at: call.now.as_second(),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{Audience, Grant, access_token::OpaquePayload};
 use crate::{
     jose::Compact,
-    provider::{Authorization, Call},
+    provider::Call,
     realm::{Client, User},
     store::{IdHash, Kind, StoreError},
 };
@@ -78,7 +78,11 @@ async fn active_jwt(call: &Call, claims: OwnClaims) -> Result<Option<ActiveToken
         },
         None => None,
     };
-    let Some(owner) = owner(call, &claims.client_id, grant.as_ref().map(Grant::authorization)) else { return Ok(None) };
+    let owner = match &grant {
+        Some(grant) => owner(call, &claims.client_id, grant),
+        None => own(call, &claims.client_id, claims.jti.split_once('~').map_or("", |(_, incarnation)| incarnation)),
+    };
+    let Some(owner) = owner else { return Ok(None) };
     Ok(Some(ActiveToken {
         owner,
         grant,
@@ -100,9 +104,11 @@ async fn active_opaque(call: &Call, token: &str) -> Result<Option<ActiveToken>, 
         },
         None => None,
     };
-    let Some(owner) = owner(call, &payload.client_id, grant.as_ref().map(Grant::authorization)) else {
-        return Ok(None);
+    let owner = match &grant {
+        Some(grant) => owner(call, &payload.client_id, grant),
+        None => own(call, &payload.client_id, &payload.incarnation),
     };
+    let Some(owner) = owner else { return Ok(None) };
     let mut audience: Vec<_> = payload.audience.into_iter().map(Cow::Owned).collect();
     let audience = match (audience.len(), audience.pop()) {
         (1, Some(one)) => Audience::One(one),
@@ -122,10 +128,15 @@ async fn active_opaque(call: &Call, token: &str) -> Result<Option<ActiveToken>, 
     }))
 }
 
-/// The client and the person of a token, where both may still have it.
-pub(super) fn owner(call: &Call, client_id: &str, authorization: Option<&Authorization>) -> Option<Owner> {
-    let client = call.realm.client(client_id)?.clone();
-    let Some(authorization) = authorization else { return Some(Owner { client, user: None }) };
-    let user = call.realm.user(&authorization.subject).filter(|user| client.admits(user))?.clone();
-    (authorization.client_id == client_id).then_some(Owner { client, user: Some(user) })
+/// The client and the person of a grant's token, where both may still have it.
+pub(super) fn owner(call: &Call, client_id: &str, grant: &Grant) -> Option<Owner> {
+    let client = call.realm.client(client_id).filter(|client| grant.is_of(client))?.clone();
+    let user = call.realm.user(&grant.authorization().subject).filter(|user| client.admits(user))?.clone();
+    Some(Owner { client, user: Some(user) })
+}
+
+/// The client of a token that speaks for itself.
+fn own(call: &Call, client_id: &str, incarnation: &str) -> Option<Owner> {
+    let client = call.realm.client(client_id).filter(|client| client.incarnation.as_str() == incarnation)?.clone();
+    Some(Owner { client, user: None })
 }

@@ -31,6 +31,6 @@ pub(crate) async fn active_refresh_token(
     let Some(artifact) = call.find(Kind::RefreshToken, &IdHash::of(token)).await? else { return Ok(None) };
     let Some(id) = artifact.grant.filter(|_| artifact.consumed.is_none()) else { return Ok(None) };
     let Some(grant) = Grant::find(call, &id).await? else { return Ok(None) };
-    let owner = owner(call, &grant.authorization().client_id, Some(grant.authorization()));
+    let owner = owner(call, &grant.authorization().client_id, &grant);
     Ok(owner.map(|owner| (grant, owner, artifact.expires_at)))
 }

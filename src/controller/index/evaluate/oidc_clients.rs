@@ -13,7 +13,7 @@ use crate::{
         },
         source::{Kind, ObjectKey},
     },
-    realm::{Client, ClientAuthentication, ClientId, ClientSecret, GrantType, ObjectName},
+    realm::{Client, ClientAuthentication, ClientId, ClientSecret, GrantType, Incarnation, ObjectName},
 };
 
 pub(in super::super) fn evaluate(index: &mut Index) {
@@ -98,7 +98,7 @@ fn judge_one(index: &Index, name: &ObjectName, record: &Record<api::OidcClient>)
     let owner = ObjectKey { kind: Kind::OidcClient, name: name.clone() };
     let Ok(secrets) = secrets(index, &owner, record, spec, &mut state) else { return (state, None) };
     state.verdict.is_served = true;
-    (state, Some(client(name, spec, client_id, &serving.spec, secrets)))
+    (state, Some(client(name, record, spec, client_id, &serving.spec, secrets)))
 }
 
 /// Without these it is served, and narrower than it was meant.
@@ -166,6 +166,7 @@ fn in_the_way(index: &Index, owner: &ObjectKey, binding: &BindingSpec, verdict: 
 
 fn client(
     name: &ObjectName,
+    record: &Record<api::OidcClient>,
     spec: &OidcClientSpec,
     id: ClientId,
     realm: &RealmSpec,
@@ -175,6 +176,7 @@ fn client(
         display_name: spec.display_name.clone().unwrap_or_else(|| id.as_str().into()),
         id,
         name: name.clone(),
+        incarnation: incarnation(record),
         redirect_uris: spec.redirect_uris.clone(),
         post_logout_redirect_uris: spec.post_logout_redirect_uris.clone(),
         grant_types: spec.grant_types.clone(),
@@ -191,6 +193,14 @@ fn client(
         consent: spec.consent,
         tokens: spec.token_policy(&realm.settings.tokens),
         id_token_algorithm: spec.id_token_algorithm,
+    }
+}
+
+/// Where there is no cluster, nothing has a `uid`.
+fn incarnation(record: &Record<api::OidcClient>) -> Incarnation {
+    match &record.meta.uid {
+        Some(uid) => Incarnation::of(uid),
+        None => Incarnation::of(&record.meta.created.to_string()),
     }
 }
 

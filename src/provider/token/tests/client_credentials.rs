@@ -28,7 +28,7 @@ async fn the_token_speaks_for_the_client_itself() {
     assert!(reply.get("id_token").is_none() && reply.get("refresh_token").is_none());
     let (typ, claims) = verified(reply["access_token"].as_str().unwrap());
     let jti = claims["jti"].as_str().unwrap();
-    assert!(typ == "at+jwt" && jti.len() == 22 && !jti.contains('.'));
+    assert!(typ == "at+jwt" && jti.len() == 31 && !jti.contains('.'));
     assert_eq!(
         claims,
         json!({
