@@ -110,7 +110,10 @@ impl Provider {
                 let call = Call { provider: self.clone(), realm, endpoint, peer, now };
                 context.scope(self.answer(call, &cache, request)).await
             }
-            Err(response) => *response,
+            Err(response) => {
+                self.metrics.unrouted();
+                *response
+            }
         };
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         response

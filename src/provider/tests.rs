@@ -141,11 +141,13 @@ async fn requests_are_counted_by_realm_endpoint_and_outcome() {
         staff.get("/jwks", &[]).await;
     }
     staff.send(Method::PUT, "/token", &[], String::new()).await;
+    staff.get("/nothing", &[]).await;
     let text = staff.provider.metrics.encode();
     for line in [
         r#"realmkeeper_requests_total{realm="identity/staff",endpoint="jwks",outcome="ok"} 3"#,
         r#"realmkeeper_requests_total{realm="identity/staff",endpoint="token",outcome="refused"} 1"#,
         r#"realmkeeper_request_duration_seconds_count{endpoint="jwks"} 3"#,
+        "realmkeeper_unrouted_requests_total 1",
     ] {
         assert!(text.contains(line), "{line} in\n{text}");
     }

@@ -16,6 +16,20 @@ use super::latency::Latency;
 /// A number that only grows; a clone counts the same.
 pub type Counter = prometheus_client::metrics::counter::Counter;
 
+/// A number that goes up and down; a clone counts the same.
+pub type Gauge = prometheus_client::metrics::gauge::Gauge;
+
+/// What goes on on a listener.
+#[derive(Debug, Clone, Default)]
+pub struct Load {
+    /// Open connections.
+    pub connections: Gauge,
+    /// Requests under way.
+    pub in_flight: Gauge,
+    /// Requests that were refused because there were too many at once.
+    pub shed: Counter,
+}
+
 /// Every metric of the process, in OpenMetrics text at `/metrics`.
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -23,6 +37,8 @@ pub struct Metrics {
     request_durations: Family<EndpointLabels, Latency>,
     sign_ins: Family<SignInLabels, Counter>,
     reconciles: Family<ReconcileLabels, Latency>,
+    unrouted: Counter,
+    load: Load,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -79,7 +95,12 @@ impl Default for Metrics {
         registry.register("sign_ins", "Sign-ins by realm and outcome", sign_ins.clone());
         let help = "Passes of the controller by step (index, plan, apply) and outcome";
         registry.register_with_unit("reconcile_duration", help, Unit::Seconds, reconciles.clone());
-        Self { registry: Mutex::new(registry), requests, request_durations, sign_ins, reconciles }
+        let (unrouted, load) = (Counter::default(), Load::default());
+        registry.register("unrouted_requests", "Requests for no realm or no endpoint", unrouted.clone());
+        registry.register("connections", "Open connections of the provider", load.connections.clone());
+        registry.register("requests_in_flight", "Requests of the provider under way", load.in_flight.clone());
+        registry.register("requests_shed", "Requests refused because there were too many at once", load.shed.clone());
+        Self { registry: Mutex::new(registry), requests, request_durations, sign_ins, reconciles, unrouted, load }
     }
 }
 
@@ -88,6 +109,16 @@ impl Metrics {
     /// it: the look-up takes a lock.
     pub fn request_counter(&self, realm: &str, endpoint: &'static str, outcome: &'static str) -> Counter {
         self.requests.get_or_create_owned(&RequestLabels { realm: realm.to_owned(), endpoint, outcome })
+    }
+
+    /// Counts a request that is for no realm or no endpoint.
+    pub fn unrouted(&self) {
+        self.unrouted.inc();
+    }
+
+    /// What the provider's listener counts.
+    pub fn load(&self) -> Load {
+        self.load.clone()
     }
 
     /// The histogram of an endpoint's durations. Keep it: the look-up takes a lock.

@@ -119,7 +119,7 @@ impl House {
         let mut controller = tokio::spawn(controller(working.clone()));
         let ready = ReadyWhen::new(self.registry.clone(), self.clock.clone(), draining.clone());
         let management = Management::new(self.metrics.clone(), move || ready.look());
-        let management = Server::new(management, Limits::default(), None, Vec::new());
+        let management = Server::new(management, Limits::default());
         tasks.spawn(management.run(self.management, working.clone()));
         if let Some(tls) = &self.tls {
             tasks.spawn(tls.clone().follow(working.clone()));
@@ -127,8 +127,9 @@ impl House {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         tasks.spawn(run_sweeper(store, move || clock(), SWEEP_EVERY, SWEEP_LIMIT, working.clone()));
         tasks.spawn(manner.announce.run(self.registry.clone(), self.clock.clone(), working.clone()));
+        let load = self.metrics.load();
         let provider = Provider::new(self.registry, self.store.clone(), self.cluster, self.metrics, self.clock);
-        let server = Server::new(Arc::new(provider), Limits::default(), self.tls, self.proxies);
+        let server = Server::new(Arc::new(provider), Limits::default()).tls(self.tls).proxies(self.proxies).load(load);
         let mut server = tokio::spawn(server.run(self.provider, listening.clone()));
 
         let early = tokio::select! {

@@ -1,9 +1,4 @@
-use std::{
-    convert::Infallible,
-    net::IpAddr,
-    pin::pin,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc};
 
 use axum::{
     body::Body,
@@ -21,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    Handler, Shared,
+    Handler, Held, Server,
     activity::{Activity, Watch, Watched},
     body::TimedBody,
     forwarded,
@@ -29,26 +24,26 @@ use super::{
 use crate::provider::{ErrorCode, OAuthError, Peer};
 
 /// Serves a connection to its end.
-pub(super) async fn serve<H: Handler>(shared: Arc<Shared<H>>, stream: TcpStream, address: IpAddr) {
+pub(super) async fn serve<H: Handler>(server: &Arc<Server<H>>, stream: TcpStream, address: IpAddr) {
     let peer = Peer { address };
-    let Some(tls) = &shared.tls else { return serve_http(&shared, stream, peer).await };
-    match timeout(shared.limits.head, tls.accept(stream)).await {
-        Ok(Ok(stream)) => serve_http(&shared, stream, peer).await,
+    let Some(tls) = &server.tls else { return serve_http(server, stream, peer).await };
+    match timeout(server.limits.head, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve_http(server, stream, peer).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 
-async fn serve_http<H, S>(shared: &Arc<Shared<H>>, stream: S, peer: Peer)
+async fn serve_http<H, S>(server: &Arc<Server<H>>, stream: S, peer: Peer)
 where
     H: Handler,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let activity = Arc::new(Activity::default());
-    let service = service_fn(|request| answer(shared.clone(), activity.clone(), peer, request));
+    let service = service_fn(|request| answer(server.clone(), activity.clone(), peer, request));
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
-    let mut connection = pin!(shared.http.serve_connection(io, service));
-    let mut watch = Watch::new(&shared.limits);
+    let mut connection = pin!(server.http.serve_connection(io, service));
+    let mut watch = Watch::new(&server.limits);
     let mut tick = pin!(sleep(watch.every()));
     let (mut draining, mut overdue) = (false, false);
     loop {
@@ -60,11 +55,11 @@ where
                 }
                 return;
             }
-            () = shared.draining.cancelled(), if !draining => {
+            () = server.draining.cancelled(), if !draining => {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = shared.kill.cancelled() => return,
+            () = server.kill.cancelled() => return,
             () = tick.as_mut() => {
                 if overdue {
                     // It had the time of one more look to go by itself.
@@ -82,39 +77,22 @@ where
 }
 
 async fn answer<H: Handler>(
-    shared: Arc<Shared<H>>,
+    server: Arc<Server<H>>,
     activity: Arc<Activity>,
     peer: Peer,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let _active = activity.start(request.version() == Version::HTTP_2);
-    let in_flight = InFlight::new(&shared);
-    if in_flight.count > shared.limits.requests {
+    let in_flight = Held::new(&server.load.in_flight);
+    if usize::try_from(in_flight.count).is_ok_and(|count| count > server.limits.requests) {
+        server.load.shed.inc();
         let busy = OAuthError::new(ErrorCode::TemporarilyUnavailable, "too many requests at once, try again");
         return Ok(busy.into_response());
     }
     let request = request.map(|body| match body.is_end_stream() {
         true => Body::empty(),
-        false => Body::new(TimedBody::new(body, shared.limits.body)),
+        false => Body::new(TimedBody::new(body, server.limits.body)),
     });
-    let peer = Peer { address: forwarded::client(peer.address, &shared.proxies, request.headers()) };
-    Ok(shared.handler.handle(peer, request).await)
-}
-
-/// Counts a request for as long as it is handled.
-struct InFlight<'a, H> {
-    shared: &'a Shared<H>,
-    count: usize,
-}
-
-impl<'a, H> InFlight<'a, H> {
-    fn new(shared: &'a Shared<H>) -> Self {
-        Self { shared, count: shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1 }
-    }
-}
-
-impl<H> Drop for InFlight<'_, H> {
-    fn drop(&mut self) {
-        self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
+    let peer = Peer { address: forwarded::client(peer.address, &server.proxies, request.headers()) };
+    Ok(server.handler.handle(peer, request).await)
 }

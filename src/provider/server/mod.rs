@@ -7,13 +7,7 @@ mod forwarded;
 mod limits;
 mod tls;
 
-use std::{
-    future::Future,
-    io,
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicUsize},
-    time::Duration,
-};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -35,6 +29,7 @@ pub use limits::Limits;
 pub use tls::{Tls, TlsError};
 
 use super::{Peer, Provider};
+use crate::telemetry::{Gauge, Load};
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -48,16 +43,14 @@ impl Handler for Arc<Provider> {
     }
 }
 
-/// A listener's loop and what its connections share.
-pub struct Server<H>(Arc<Shared<H>>);
-
-struct Shared<H> {
+/// What a listener's connections share.
+pub struct Server<H> {
     handler: H,
     limits: Limits,
     tls: Option<Arc<Tls>>,
     proxies: Vec<IpNet>,
+    load: Load,
     http: auto::Builder<TokioExecutor>,
-    in_flight: AtomicUsize,
     /// No further requests on a connection, please.
     draining: CancellationToken,
     /// Close whatever is still open.
@@ -65,9 +58,8 @@ struct Shared<H> {
 }
 
 impl<H: Handler> Server<H> {
-    /// A server that does not listen yet; without `tls` it speaks plain HTTP. Of `proxies` it believes whom they name as the client in
-    /// `X-Forwarded-For`.
-    pub fn new(handler: H, limits: Limits, tls: Option<Arc<Tls>>, proxies: Vec<IpNet>) -> Self {
+    /// A server that does not listen yet, of plain HTTP.
+    pub fn new(handler: H, limits: Limits) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         // The time for a head is kept in `activity`: hyper's own costs a timer a request.
         http.http1().header_read_timeout(None).max_buf_size(limits.head_length);
@@ -78,35 +70,51 @@ impl<H: Handler> Server<H> {
             .keep_alive_interval(Some(limits.idle))
             .keep_alive_timeout(limits.head);
         let (draining, kill) = (CancellationToken::new(), CancellationToken::new());
-        Self(Arc::new(Shared { handler, limits, tls, proxies, http, in_flight: AtomicUsize::new(0), draining, kill }))
+        let (proxies, load) = (Vec::new(), Load::default());
+        Self { handler, limits, tls: None, proxies, load, http, draining, kill }
+    }
+
+    /// Speaks TLS, where there is any.
+    pub fn tls(self, tls: Option<Arc<Tls>>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Believes these whom they name as the client in `X-Forwarded-For`.
+    pub fn proxies(self, proxies: Vec<IpNet>) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// Counts here what goes on.
+    pub fn load(self, load: Load) -> Self {
+        Self { load, ..self }
     }
 
     /// Accepts connections until `stop`; then lets requests under way end, for [`Limits::drain`] at the most.
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
-        let shared = self.0;
-        let tasks = TaskTracker::new();
-        stop.run_until_cancelled(accept(&shared, &listener, &tasks)).await;
+        let (server, tasks) = (Arc::new(self), TaskTracker::new());
+        stop.run_until_cancelled(accept(&server, &listener, &tasks)).await;
         drop(listener);
         tasks.close();
-        shared.draining.cancel();
-        if timeout(shared.limits.drain, tasks.wait()).await.is_err() {
+        server.draining.cancel();
+        if timeout(server.limits.drain, tasks.wait()).await.is_err() {
             tracing::warn!(connections = tasks.len(), "closed connections that had not ended in time");
-            shared.kill.cancel();
+            server.kill.cancel();
             tasks.wait().await;
         }
     }
 }
 
-async fn accept<H: Handler>(shared: &Arc<Shared<H>>, listener: &TcpListener, tasks: &TaskTracker) {
-    let slots = Arc::new(Semaphore::new(shared.limits.connections));
+async fn accept<H: Handler>(server: &Arc<Server<H>>, listener: &TcpListener, tasks: &TaskTracker) {
+    let slots = Arc::new(Semaphore::new(server.limits.connections));
     loop {
         // Where all slots are taken, newcomers wait in the kernel's queue. The semaphore is never closed.
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
         let (stream, address) = next(listener).await;
-        let shared = shared.clone();
+        let server = server.clone();
         tasks.spawn(async move {
             let _slot = slot;
-            connection::serve(shared, stream, address.ip().to_canonical()).await;
+            let _counted = Held::new(&server.load.connections);
+            connection::serve(&server, stream, address.ip().to_canonical()).await;
         });
     }
 }
@@ -128,6 +136,25 @@ async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 sleep(Duration::from_millis(200)).await;
             }
         }
+    }
+}
+
+/// One more, until it is dropped.
+struct Held<'a> {
+    gauge: &'a Gauge,
+    /// With this one.
+    count: i64,
+}
+
+impl<'a> Held<'a> {
+    fn new(gauge: &'a Gauge) -> Self {
+        Self { gauge, count: gauge.inc() + 1 }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.gauge.dec();
     }
 }
 

@@ -23,7 +23,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Handler, Limits, Server, Tls};
-use crate::provider::{Params, Peer, error::OAuthError};
+use crate::{
+    provider::{Params, Peer, error::OAuthError},
+    telemetry::Load,
+};
 
 /// Answers `/form` with the number of parameters, `/wait` when told to, anything else with its HTTP version.
 #[derive(Clone, Default)]
@@ -55,6 +58,7 @@ impl Handler for Echo {
 struct Running {
     address: SocketAddr,
     echo: Echo,
+    load: Load,
     stop: CancellationToken,
     done: JoinHandle<()>,
 }
@@ -62,8 +66,9 @@ struct Running {
 async fn start(limits: Limits, tls: Option<Arc<Tls>>) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, echo, stop) = (listener.local_addr().unwrap(), Echo::default(), CancellationToken::new());
-    let done = tokio::spawn(Server::new(echo.clone(), limits, tls, Vec::new()).run(listener, stop.clone()));
-    Running { address, echo, stop, done }
+    let load = Load::default();
+    let done = tokio::spawn(Server::new(echo.clone(), limits).tls(tls).load(load.clone()).run(listener, stop.clone()));
+    Running { address, echo, load, stop, done }
 }
 
 fn quick() -> Limits {
@@ -188,9 +193,12 @@ async fn requests_over_the_limit_are_told_to_come_again() {
     }
     let answer = server.exchange(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1"), "{answer}");
+    assert_eq!((server.load.in_flight.get(), server.load.shed.get()), (1, 1));
+    assert!(server.load.connections.get() >= 1);
     server.echo.go.notify_one();
     assert!(read(&mut waiting).await.contains("waited"));
     server.still_serves().await;
+    assert_eq!(server.load.in_flight.get(), 0);
 }
 
 #[tokio::test]
