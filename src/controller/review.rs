@@ -47,7 +47,7 @@ pub fn review(root: &Path, scope: Scope, options: Options) -> Review {
             Ok(object) => objects.push(object),
             Err(bad) => {
                 review.problems.extend(bad.problems.iter().cloned().map(problem));
-                malformed.push(bad);
+                malformed.push(*bad);
             }
         }
     }
@@ -81,12 +81,12 @@ impl Review {
 }
 
 /// The object, if it is good whatever stands beside it.
-fn alone(manifest: &Manifest) -> Result<Object, Malformed> {
+fn alone(manifest: &Manifest) -> Result<Object, Box<Malformed>> {
     let problems = manifest.validate(None);
     if !problems.is_empty() {
-        return Err(manifest.malformed(problems));
+        return Err(Box::new(manifest.malformed(problems)));
     }
-    manifest.object().map_err(|problem| manifest.malformed(vec![problem]))
+    manifest.object().map_err(|problem| Box::new(manifest.malformed(vec![problem])))
 }
 
 fn counts(problem: &Problem, scope: Scope) -> bool {
