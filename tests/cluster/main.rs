@@ -11,11 +11,20 @@
 #[allow(dead_code, unused_imports, reason = "the tests of other binaries need more of it")]
 #[path = "../support/control_plane/mod.rs"]
 mod control_plane;
-#[allow(dead_code, reason = "more tests are on their way")]
 mod harness;
+#[allow(dead_code, reason = "the tests of other binaries need more of it")]
+#[path = "../support/suite.rs"]
+mod suite;
 
+mod conformance;
 mod installation;
+mod kubectl_sign_in;
 mod lease;
+mod lifecycle;
+mod replicas;
 mod schema;
+mod startup;
+mod tenancy;
 mod watches;
+mod workload;
 mod writes;

@@ -26,6 +26,8 @@ async fn open_realm() -> (Namespace, Served) {
     let owner = namespace(json!({})).await;
     let served = by(shared_operator(), &owner);
     let tenants = json!({"from": "Selector", "selector": {"matchLabels": {"tenant": owner.name}}});
+    // As in Gateway API, a selector must select the Realm's own namespace too.
+    label(&owner, Some(&owner.name)).await;
     served.apply([served.realm(json!({"allowed": {"oidcClients": {"namespaces": tenants.clone(),
         "grantTypes": ["client_credentials", "authorization_code"], "responseTypes": ["code"], "clientIds": "Prefixed"}}}))]).await;
     (owner, served)

@@ -16,11 +16,11 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{Applier, ApplyOutcome, Clock, ForeignSecret, WriteFailure, lease::Leadership};
+use super::{Applier, ApplyOutcome, ForeignSecret, WriteFailure, lease::Leadership};
 use crate::{
     api::{Group, MANAGED_BY_LABEL, MANAGED_BY_VALUE, OidcClient, Realm, SigningKey, User},
     controller::{
-        marks,
+        Clock, marks,
         plan::{EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch},
         source::{Event, Kind, Object, ObjectKey, kubernetes::Lenient},
     },

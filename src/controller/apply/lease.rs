@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Clock;
+use crate::controller::Clock;
 
 /// The name of the Lease.
 pub const LEASE_NAME: &str = "realmkeeper";

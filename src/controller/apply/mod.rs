@@ -7,19 +7,13 @@ pub mod kubernetes;
 /// Who of the replicas writes.
 pub mod lease;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use jiff::Timestamp;
 
 use super::{
     plan::Plan,
     source::{Event, ObjectKey},
 };
 use crate::realm::ObjectName;
-
-/// Reads the time: the clock stands in `cli`.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Applies plans. The controller hands over one plan at a time and goes on applying events meanwhile.
 ///
