@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{find, payload};
 use crate::{
-    realm::Realm,
+    realm::{Client, Realm},
     store::{Artifact, Change, IdHash, Kind, Store, StoreError},
 };
 
@@ -31,7 +31,7 @@ impl Consent {
         store: &dyn Store,
         realm: &Realm,
         subject: &str,
-        client: &str,
+        client: &Client,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let found = find::<Self>(store, realm, Kind::Consent, &id(realm, subject, client), now).await?;
@@ -67,7 +67,7 @@ impl Consent {
         store: &dyn Store,
         realm: &Realm,
         subject: &str,
-        client: &str,
+        client: &Client,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let artifact = Artifact {
@@ -84,6 +84,7 @@ impl Consent {
     }
 }
 
-fn id(realm: &Realm, subject: &str, client: &str) -> IdHash {
-    IdHash::of(format!("consent\0{}\0{subject}\0{client}", realm.name))
+/// For one life of the client: who takes over its name takes over no consent.
+fn id(realm: &Realm, subject: &str, client: &Client) -> IdHash {
+    IdHash::of(format!("consent\0{}\0{subject}\0{}\0{}", realm.name, client.id, client.incarnation.as_str()))
 }

@@ -69,9 +69,9 @@ async fn submit(under_way: &mut UnderWay<'_>) -> Response<Body> {
 async fn remember(under_way: &mut UnderWay<'_>, subject: &str) -> Result<(), StoreError> {
     let call = under_way.visit.call;
     let (store, request) = (&*call.provider.store, &under_way.request);
-    let mut consent = Consent::find(store, &call.realm, subject, &request.client.id, call.now).await?;
+    let mut consent = Consent::find(store, &call.realm, subject, &request.client, call.now).await?;
     consent.extend(request.scopes.iter().map(|scope| &**scope), request.resources.iter().map(String::as_str));
-    consent.remember(store, &call.realm, subject, &request.client.id, call.now).await?;
+    consent.remember(store, &call.realm, subject, &request.client, call.now).await?;
     under_way.interaction.consent(store, &call.realm, subject, call.now).await
 }
 

@@ -6,8 +6,7 @@ use crate::{
 };
 
 pub(super) fn check(client: &Client, user: &User) -> Result<(), OAuthError> {
-    let groups = &client.access_groups;
-    match groups.is_empty() || user.groups.iter().any(|group| groups.contains(group)) {
+    match client.admits(user) {
         true => Ok(()),
         false => {
             Err(OAuthError::new(ErrorCode::AccessDenied, "the user is in no group that may sign in to this client"))

@@ -28,7 +28,7 @@ pub(super) async fn is_needed(
     if request.client.consent == realm::Consent::Skip {
         return Ok(false);
     }
-    let remembered = Consent::find(store, realm, subject, &request.client.id, now).await?;
+    let remembered = Consent::find(store, realm, subject, &request.client, now).await?;
     let scopes = request.scopes.iter().map(|scope| &**scope);
     Ok(!remembered.covers(scopes, request.resources.iter().map(String::as_str)))
 }

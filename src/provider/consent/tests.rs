@@ -76,6 +76,21 @@ async fn who_does_not_agree_goes_back_with_access_denied_and_is_asked_again_next
 }
 
 #[tokio::test]
+async fn a_client_that_takes_over_the_name_of_another_takes_over_no_consent() {
+    let staff = staff();
+    let mut browser = Browser::new(&staff);
+    let page = browser.sign_in("ada", "hunter2", &[]).await;
+    code(&browser.submit(&page, &[("action", "allow")]).await);
+    code(&browser.load(&authorize(&[])).await);
+    staff.change(|realm| {
+        let mut successor = client("app").consent().0;
+        successor.incarnation = crate::realm::Incarnation::of("created anew");
+        realm.clients.insert_mut(successor.id.clone(), Arc::new(successor));
+    });
+    assert!(asks(&browser.open(&authorize(&[])).await));
+}
+
+#[tokio::test]
 async fn a_client_that_the_platform_trusts_asks_only_when_it_wants_to() {
     let mut browser = Browser::new(&staff());
     code(&browser.sign_in("ada", "hunter2", &[("client_id", "quick")]).await);
