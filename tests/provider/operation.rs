@@ -125,7 +125,11 @@ async fn no_secret_reaches_the_log_at_any_level_and_every_line_is_json_with_a_re
 async fn it_is_ready_once_each_realm_has_a_key_and_says_what_is_missing() {
     let serve = Serve::start(&[("realm.yaml", REALM)], &[]).await;
     assert_eq!(ready(&serve).await, (200, "ready\n".to_owned()));
-    assert!(serve.log().contains(&format!("{}/realms/demo", serve.public_url)), "{}", serve.log());
+    let line = format!("realm default/demo is served: {}/realms/demo", serve.public_url);
+    eventually("the issuer is printed", Duration::from_secs(2), || async {
+        serve.log().contains(&line).then_some(()).ok_or(serve.log())
+    })
+    .await;
     let keyless = REALM.replace("demo", "bare").replace("{}", "{signing: {defaultKeys: None}}");
     serve.write("bare.yaml", &keyless);
     // It is told of, and the realms that have keys are served on.
