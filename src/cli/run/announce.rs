@@ -19,7 +19,6 @@ pub(in crate::cli) enum Announce {
     /// On standard output, for the person who has started the process.
     Printed,
     /// In the log.
-    #[allow(dead_code)] // the operator's
     Logged,
 }
 
