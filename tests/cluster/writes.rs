@@ -21,7 +21,7 @@ use realmkeeper::{
     realm::ObjectName,
     secret::Secret,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     control_plane::{Namespace, objects, wait::eventually},
@@ -64,7 +64,10 @@ impl Writer {
             mode,
             type_: "servicebinding.io/oauth2",
             immutable: false,
-            labels: BTreeMap::from([("app.kubernetes.io/managed-by".into(), "realmkeeper".into())]),
+            labels: BTreeMap::from([
+                ("app.kubernetes.io/managed-by".into(), "realmkeeper".into()),
+                ("realmkeeper.dev/readable".into(), "true".into()),
+            ]),
             annotations: BTreeMap::from([("realmkeeper.dev/a".into(), "b".into())]),
             data: BTreeMap::from([("value".into(), Secret::new(value))]),
             owner: None,
@@ -75,9 +78,25 @@ impl Writer {
         self.applier.apply(Plan { secrets: vec![write], ..Plan::default() }).await
     }
 
-    async fn status(&self, name: &str, uid: Option<String>, status: serde_json::Value) -> ApplyOutcome {
-        let patch = StatusPatch { key: self.key(Kind::Realm, name), uid, status, created: Timestamp::UNIX_EPOCH };
+    /// A status for the Realm of this name, as it was when it looked like `seen` (null: nothing is known of it).
+    fn patch(&self, name: &str, seen: &Value, status: Value) -> StatusPatch {
+        let text = |field: &str| seen["metadata"][field].as_str().map(str::to_owned);
+        StatusPatch {
+            key: self.key(Kind::Realm, name),
+            uid: text("uid"),
+            resource_version: text("resourceVersion").map(|version| version.parse().unwrap()),
+            status,
+            created: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    async fn status(&self, name: &str, seen: &Value, status: Value) -> ApplyOutcome {
+        let patch = self.patch(name, seen, status);
         self.applier.apply(Plan { statuses: vec![patch], ..Plan::default() }).await
+    }
+
+    async fn staff(&self) -> Value {
+        self.namespace.get("Realm", "staff").await.unwrap()
     }
 
     fn secrets(&self) -> Api<core::Secret> {
@@ -177,28 +196,40 @@ async fn a_generated_secret_is_deleted_if_it_is_the_one_that_is_meant() {
 #[tokio::test]
 async fn a_status_is_written_whole_under_our_name_and_never_a_spec() {
     let writer = writer().await;
-    let uid = Some(writer.uid("staff").await);
     let first = json!({"issuer": "https://a.example", "attached": {"users": 1, "groups": 0, "oidcClients": 0}});
-    let outcome = writer.status("staff", uid.clone(), first).await;
+    let outcome = writer.status("staff", &writer.staff().await, first).await;
     let [Event::Applied(Object::Realm(realm))] = outcome.observed.as_slice() else { panic!("{outcome:?}") };
     assert_eq!(realm.status.as_ref().unwrap().issuer.as_deref(), Some("https://a.example"));
-    writer.status("staff", uid, json!({"issuer": "https://b.example"})).await;
-    let realm = writer.namespace.get("Realm", "staff").await.unwrap();
+    writer.status("staff", &writer.staff().await, json!({"issuer": "https://b.example"})).await;
+    let realm = writer.staff().await;
     assert_eq!(realm["status"], json!({"issuer": "https://b.example"}), "what is not in the plan is taken away");
     assert_eq!(realm["metadata"]["generation"], 1);
     let managers = realm["metadata"]["managedFields"].as_array().unwrap();
     let ours = managers.iter().find(|entry| entry["manager"] == "realmkeeper").unwrap();
     assert_eq!((&ours["operation"], &ours["subresource"]), (&json!("Apply"), &json!("status")));
-
-    // Of another object of that name, or of one that is gone, nothing is written and nothing is made of it.
-    for name in ["gone"] {
-        let other = Some("00000000-0000-0000-0000-000000000000".to_owned());
-        let outcome = writer.status(name, other, json!({"issuer": "https://c.example"})).await;
-        assert!(is_quiet(&outcome) && outcome.observed.is_empty(), "{name}: {outcome:?}");
-    }
-    assert_eq!(writer.namespace.get("Realm", "staff").await.unwrap()["status"]["issuer"], "https://b.example");
-    let refused = writer.status("staff", None, json!({"issuer": 5})).await;
+    let refused = writer.status("staff", &Value::Null, json!({"issuer": 5})).await;
     assert_eq!(refused.failed[0].subject, writer.key(Kind::Realm, "staff"));
+}
+
+/// A status that was computed from what is no more is not written: not to an object that has changed since, not to another of its
+/// name, and nothing is made where there is none. None of it is a failure: the change brings a plan of its own.
+#[tokio::test]
+async fn a_status_hits_the_object_that_was_looked_at_or_none() {
+    let writer = writer().await;
+    let (seen, late) = (writer.staff().await, json!({"issuer": "https://late.example"}));
+    writer.namespace.kubectl(&["label", "realm", "staff", "changed=yes"]);
+    let overtaken = async || {
+        let outcome = writer.status("staff", &seen, late.clone()).await;
+        assert!(is_quiet(&outcome) && outcome.observed.is_empty(), "{outcome:?}");
+    };
+    overtaken().await;
+    assert!(writer.staff().await["status"].is_null());
+    writer.namespace.kubectl(&["delete", "realm", "staff"]);
+    overtaken().await;
+    assert!(writer.namespace.get("Realm", "staff").await.is_err());
+    writer.namespace.apply("{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: staff}, spec: {}}");
+    overtaken().await;
+    assert!(writer.staff().await["status"].is_null());
 }
 
 #[tokio::test]
@@ -256,12 +287,7 @@ async fn without_the_lease_nothing_is_written() {
     let writer = writer_with(election.leadership()).await;
     let plan = Plan {
         secrets: vec![writer.secret("unwritten", SecretMode::Create, "x")],
-        statuses: vec![StatusPatch {
-            key: writer.key(Kind::Realm, "staff"),
-            uid: None,
-            status: json!({"issuer": "x"}),
-            created: Timestamp::UNIX_EPOCH,
-        }],
+        statuses: vec![writer.patch("staff", &Value::Null, json!({"issuer": "x"}))],
         ..Plan::default()
     };
     let outcome = writer.applier.apply(plan).await;

@@ -297,8 +297,13 @@ mod tests {
             let bad = ObjectKey::new(Kind::User, namespace, name);
             let good = ObjectKey::new(Kind::User, "identity", "ada");
             let created = jiff::Timestamp::UNIX_EPOCH;
-            let status =
-                |key: &ObjectKey| StatusPatch { key: key.clone(), uid: None, status: json!({"subject": "s"}), created };
+            let status = |key: &ObjectKey| StatusPatch {
+                key: key.clone(),
+                uid: None,
+                resource_version: None,
+                status: json!({"subject": "s"}),
+                created,
+            };
             let plan = Plan { statuses: vec![status(&bad), status(&good)], ..Plan::default() };
             let outcome = DirectoryApplier::new(folder.path()).apply(plan).await;
             assert_eq!(outcome.failed.iter().map(|failure| &failure.subject).collect::<Vec<_>>(), [&bad]);

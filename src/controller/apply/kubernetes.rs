@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::{ObjectReference, Secret};
+use k8s_openapi::{
+    api::core::v1::{ObjectReference, Secret},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{
     Api, Client, Error, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
@@ -155,17 +158,21 @@ impl KubernetesApplier {
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope> + Clone + DeserializeOwned,
         Object: From<K>,
     {
-        let StatusPatch { key, uid, status, .. } = patch;
+        let StatusPatch { key, uid, resource_version, status, .. } = patch;
         let api: Api<Lenient<K>> = Api::namespaced(self.client.clone(), &key.name.namespace);
-        let mut body = json!({
+        let metadata = ObjectMeta {
+            name: Some(key.name.name.to_string()),
+            namespace: Some(key.name.namespace.to_string()),
+            uid,
+            resource_version: resource_version.map(|version| version.to_string()),
+            ..ObjectMeta::default()
+        };
+        let body = json!({
             "apiVersion": key.kind.api_version(),
             "kind": key.kind.as_str(),
-            "metadata": {"name": &*key.name.name, "namespace": &*key.name.namespace},
+            "metadata": metadata,
             "status": status,
         });
-        if let (Some(uid), Some(metadata)) = (uid, body.get_mut("metadata").and_then(|value| value.as_object_mut())) {
-            metadata.insert("uid".into(), uid.into());
-        }
         match ask(api.patch_status(&key.name.name, &apply_params(), &Patch::Apply(&body))).await {
             Answer::Done(written) => Written::Done(Some(written.event(key.kind))),
             Answer::Overtaken | Answer::Exists => Written::Done(None),

@@ -48,7 +48,8 @@ pub struct Meta {
     pub is_frozen: bool,
     /// `realmkeeper.dev/rotate`.
     pub rotate: Option<String>,
-    resource_version: Option<u64>,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Option<u64>,
 }
 
 impl Meta {

@@ -81,8 +81,11 @@ pub struct ResourceCreate {
 pub struct StatusPatch {
     /// The object.
     pub key: ObjectKey,
-    /// A precondition where it is known: the status of another object of this name is left alone.
+    /// Where it is known, which object is meant.
     pub uid: Option<String>,
+    /// A precondition where it is known: the API server ignores the `uid` of a status, and refuses one of an object that has
+    /// changed since, or was made anew under its name. The change itself brings the next plan.
+    pub resource_version: Option<u64>,
     /// The whole of `status`. A field that is not in it is taken away.
     pub status: Value,
     /// `metadata.creationTimestamp` as the source said it. Where no API server keeps it, it is kept beside the status: who is older

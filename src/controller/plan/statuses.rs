@@ -57,7 +57,13 @@ impl Builder<'_> {
         let Ok(value) = serde_json::to_value(status) else { return };
         let key = ObjectKey { kind: R::KIND, name: common.name.clone() };
         let meta = &common.record.meta;
-        self.plan.statuses.push(StatusPatch { key, uid: meta.uid.clone(), status: value, created: meta.created });
+        self.plan.statuses.push(StatusPatch {
+            key,
+            uid: meta.uid.clone(),
+            resource_version: meta.resource_version,
+            status: value,
+            created: meta.created,
+        });
         self.plan.events.extend(events);
     }
 
