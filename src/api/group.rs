@@ -41,7 +41,7 @@ use super::{RealmRef, Selector};
 pub struct GroupSpec {
     /// The Realm of the group. It can't be changed.
     pub realm_ref: RealmRef,
-    /// The name that people see. In the claim `groups` stands the object's name.
+    /// The name that people see. In the claim `groups` stands the object's name, outside the Realm's namespace NAMESPACE.NAME.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Line>")]
     pub display_name: Option<String>,

@@ -34,9 +34,12 @@ macro_rules! reasons {
         pub enum Reason { $($(#[$doc])* $name),+ }
 
         impl Reason {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
             /// The reason of this word.
             pub fn named(word: &str) -> Option<Self> {
-                [$(Self::$name),+].into_iter().find(|reason| reason.as_str() == word)
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
             }
 
             /// The word.
@@ -169,7 +172,7 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, Reason, Verdict, list};
+    use super::{Finding, Reason, Severity, Verdict, list};
 
     #[test]
     fn what_a_person_must_mend_comes_before_what_is_waited_for() {
@@ -180,6 +183,16 @@ mod tests {
         verdict.programmed.push(finding(Reason::SecretNotOwned));
         verdict.resolved.push(finding(Reason::SecretInvalid));
         assert_eq!(verdict.worst().map(|f| f.reason), Some(Reason::SecretInvalid));
+    }
+
+    #[test]
+    fn every_reason_is_in_the_documentation_with_what_ready_says() {
+        let page = include_str!("../../../docs/conditions.md");
+        for reason in Reason::ALL {
+            let status = if reason.severity() == Severity::Mend { "| `False` |" } else { "| `Unknown` |" };
+            let row = page.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{reason}`")));
+            assert!(row.is_some_and(|row| row.contains(status)), "{reason}");
+        }
     }
 
     #[test]

@@ -3,7 +3,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::{controller::source::ObjectKey, realm::ObjectName};
+use crate::{
+    controller::source::{Kind, ObjectKey},
+    realm::ObjectName,
+};
 
 /// What an object may depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,6 +46,14 @@ impl Dependencies {
                 }
             }
         }
+    }
+
+    /// Who of one kind depends on it, in order of their names.
+    pub fn dependents_of(&self, target: &Target, kind: Kind) -> impl Iterator<Item = &ObjectKey> {
+        // Keys are ordered by kind first: those of other kinds, which may be many, are not looked at.
+        let first = ObjectKey::new(kind, "", "");
+        let from_there = self.backward.get(target).into_iter().flat_map(move |keys| keys.range(first.clone()..));
+        from_there.take_while(move |key| key.kind == kind)
     }
 
     /// Who depends on it, in order.

@@ -119,8 +119,7 @@ impl World {
     /// The objects of a kind that name this Realm, in order of their names.
     pub fn children(&self, realm: &ObjectName, kind: Kind) -> Vec<ObjectName> {
         let realm = Target::Object(ObjectKey { kind: Kind::Realm, name: realm.clone() });
-        let children = self.dependencies.dependents(&realm).filter(|key| key.kind == kind);
-        children.map(|key| key.name.clone()).collect()
+        self.dependencies.dependents_of(&realm, kind).map(|key| key.name.clone()).collect()
     }
 
     /// Who depends on something.
@@ -215,6 +214,10 @@ impl World {
 
     fn applied(&mut self, object: Object, touched: &mut Touched) {
         let key = object.key();
+        // To delete an object is to stop serving it, also where somebody's finalizer holds it.
+        if key.kind.is_ours() && object.meta().deletion_timestamp.is_some() {
+            return self.deleted(&key, touched);
+        }
         let old_realm = self.user_realm(&key);
         let change = match &object {
             Object::Namespace(namespace) => return self.namespace(&key, namespace, touched),

@@ -73,6 +73,19 @@ fn a_deleted_client_is_out_at_once() {
 }
 
 #[test]
+fn an_object_that_is_being_deleted_is_out_and_nothing_is_written_for_it() {
+    let mut house = House::with([realm("staff", json!({})), client("identity", "app", json!({}))]);
+    let mut leaving = house.object(Kind::OidcClient, "identity", "app").clone();
+    leaving["metadata"]["deletionTimestamp"] = json!(house.now.to_string());
+    leaving["metadata"]["finalizers"] = json!(["example.com/theirs"]);
+    house.put(leaving);
+    // The garbage collector goes first, in a foreground deletion.
+    house.delete(Kind::Secret, "identity", "app-oidc");
+    assert_eq!(house.settle(), ["status Realm/identity/staff"]);
+    assert!(house.client("app").is_none());
+}
+
+#[test]
 fn of_two_realms_with_one_issuer_the_older_is_served_and_the_other_steps_in_when_it_goes() {
     let issuer = json!({"issuer": "https://id.example.com/a"});
     let mut house = House::with([realm("one", issuer.clone()), realm("two", issuer)]);

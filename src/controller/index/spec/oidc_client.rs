@@ -288,10 +288,12 @@ fn overrides(tokens: &api::ClientTokens) -> TokenOverrides {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{ClientSecretSpec, OidcClientSpec};
+    use std::sync::Arc;
+
+    use super::{super::RealmSpec, ClientSecretSpec, OidcClientSpec};
     use crate::{
         api,
-        realm::{AuthMethod, ClientKeys, GrantType},
+        realm::{AccessTokenFormat, AuthMethod, ClientKeys, GrantType, RefreshRotation},
     };
 
     fn parse(mut spec: Value) -> Result<OidcClientSpec, Vec<String>> {
@@ -359,6 +361,21 @@ mod tests {
         ] {
             assert_eq!(parse(spec.clone()).unwrap_err(), [field], "{spec}");
         }
+    }
+
+    #[test]
+    fn a_client_keeps_the_lifetimes_of_its_realm_but_for_its_own() {
+        let realm = RealmSpec::try_from(&api::Realm::new("staff", api::RealmSpec::default())).unwrap();
+        let tokens = &realm.settings.tokens;
+        let policy = |spec: Value| parse(spec).unwrap().token_policy(tokens);
+        assert!(Arc::ptr_eq(&policy(json!({})), tokens));
+        let own = policy(json!({"tokens": {
+            "accessTokenFormat": "opaque", "accessToken": "5m", "refreshToken": {"rotation": "Always", "reuseInterval": "10s"},
+        }}));
+        assert_eq!((own.access_token_format, own.access_token.as_secs()), (AccessTokenFormat::Opaque, 300));
+        assert_eq!((own.id_token, own.refresh_token.lifetime), (tokens.id_token, tokens.refresh_token.lifetime));
+        assert_eq!(own.refresh_token.rotation, RefreshRotation::Always);
+        assert_eq!(own.refresh_token.reuse_interval.as_secs(), 10);
     }
 
     #[test]
