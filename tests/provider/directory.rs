@@ -128,7 +128,7 @@ async fn a_broken_file_leaves_the_last_good_state_served_and_is_reported_with_it
     let discovery = format!("{}/realms/demo/.well-known/openid-configuration", serve.public_url);
     let authorize = format!(
         "{}/realms/demo/authorize?response_type=code&client_id=web&redirect_uri=http://127.0.0.1:7/callback&scope=openid\
-         &code_challenge=E9Melhoa2OwvFrEGYM8PGu6HwYqMUpJ9Dma4nHLiFNY&code_challenge_method=S256",
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256",
         serve.public_url
     );
     let serves = async || {
@@ -190,8 +190,11 @@ async fn a_removed_file_ends_all_of_its_objects() {
         })
         .await;
     }
-    assert_eq!(served.resources.secret("web-oidc").await, None);
-    assert_eq!(served.resources.status("OidcClient", "web").await, None);
+    eventually("the end of its Secret and status", Duration::from_secs(5), || async {
+        let left = (secret(&serve, "web-oidc"), status(&serve, "OidcClient", "web"));
+        (left == (None, None)).then_some(()).ok_or(left)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -210,6 +213,7 @@ async fn statuses_speak_of_objects_that_are_there() {
     assert_eq!(written["clientId"], json!("web"));
     let path = serve.manifests().join(".realmkeeper/status/OidcClient/default/web.yaml");
     let modified = || fs::metadata(&path).unwrap().modified().unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let before = modified();
     serve.write("realm.yaml", &format!("{REALM}# a comment changes nothing\n"));
     tokio::time::sleep(Duration::from_millis(1500)).await;

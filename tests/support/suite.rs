@@ -40,6 +40,7 @@ macro_rules! conformance {
             a_wrong_secret_and_an_unknown_client_look_the_same
             refresh_tokens_of_a_public_client_rotate_and_reuse_ends_the_family
             refresh_tokens_of_a_confidential_client_stay
+            only_offline_access_outlives_the_session
             a_lost_response_may_be_asked_for_again_within_the_reuse_interval
             userinfo_follows_the_scopes
             introspection_knows_what_is_active

@@ -225,7 +225,7 @@ pub async fn errors_go_back_only_where_the_redirect_uri_is_known(served: &Served
     for (name, value, error) in [
         ("response_type", "token", "unsupported_response_type"),
         ("response_type", "", "invalid_request"),
-        ("scope", "openid unheard-of", "invalid_scope"),
+        ("scope", "openid address", "invalid_scope"),
         ("code_challenge", "", "invalid_request"),
         ("code_challenge_method", "plain", "invalid_request"),
         ("code_challenge", "too-short", "invalid_request"),
@@ -239,6 +239,8 @@ pub async fn errors_go_back_only_where_the_redirect_uri_is_known(served: &Served
         assert_eq!(back["state"], attempt.state);
         assert_eq!(back["iss"], web.metadata["issuer"]);
     }
+    let unheard_of = served.browser().open(&web.attempt("openid unheard-of", &[]).url).await.page();
+    assert!(unheard_of.is_login(), "a scope that is not understood is passed over: {}", unheard_of.text());
     let twice = format!("{}&scope=openid", web.attempt("openid", &[]).url);
     match browser.open(&twice).await {
         Landing::Page(page) => assert_eq!(page.status, StatusCode::BAD_REQUEST),

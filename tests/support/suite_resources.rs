@@ -116,26 +116,30 @@ pub async fn a_client_is_bounded_by_what_the_realm_allows(served: &Served) {
 
 /// Of two objects that claim one name, the older is served, and the other says which.
 pub async fn two_clients_of_one_id_are_told_apart_by_age(served: &Served) {
-    served.apply([served.realm(json!({})), served.client("first", json!({"clientId": "shared"}))]).await;
-    let first = served.relying_party("first").await;
+    served.apply([served.realm(json!({})), served.client("the-older", json!({"clientId": "shared"}))]).await;
+    let first = served.relying_party("the-older").await;
     // Creation is told apart by whole seconds.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     served.apply([served.client("another", json!({"clientId": "shared"}))]).await;
     let loser = served.until_condition("OidcClient", "another", "Accepted", "False/Conflicted").await;
-    assert!(loser["conditions"].to_string().contains("first"), "the winner is named: {loser}");
+    assert!(loser["conditions"].to_string().contains("the-older"), "the winner is named: {loser}");
     assert_eq!(first.introspect("made up").await.body, json!({"active": false}), "the first is served as before");
-    served.resources.delete("OidcClient", "first").await;
+    served.resources.delete("OidcClient", "the-older").await;
     served.until_ready("OidcClient", "another").await;
 }
 
 /// To delete an object is to stop serving it.
 pub async fn a_deleted_client_is_refused_from_then_on(served: &Served) {
     served.apply_realm_with_ada().await;
-    let web = served.with_client("web", json!({})).await;
-    let watcher = served.with_client("watcher", json!({})).await;
+    let api = "https://api.example.com";
+    let web = served.with_client("web", json!({"audiences": [api]})).await;
+    // A resource server: it may ask about tokens that are for it.
+    let watcher = json!({"clientId": api, "grantTypes": ["client_credentials"]});
+    served.apply([served.child("OidcClient", "watcher", watcher)]).await;
+    let watcher = served.relying_party("watcher").await;
     let (_, tokens) = web.sign_in(&served.browser(), "ada", PASSWORD, "openid offline_access").await;
     let (access, refresh) = (tokens.text("access_token"), tokens.text("refresh_token"));
-    assert_eq!(web.introspect(&access).await.body["active"], true);
+    assert_eq!(watcher.introspect(&access).await.body["active"], true);
     served.resources.delete("OidcClient", "web").await;
     eventually("the client is refused", Duration::from_secs(5), || async {
         let answer = web.refresh(&refresh).await;
@@ -151,9 +155,10 @@ pub async fn a_deleted_client_is_refused_from_then_on(served: &Served) {
     })
     .await;
     // One of the same name is a new client: it gets a secret of its own.
-    let again = served.with_client("web", json!({})).await;
+    let again = served.with_client("web", json!({"audiences": [api]})).await;
     assert_ne!(again.secret, web.secret);
     assert_eq!(again.introspect(&access).await.body, json!({"active": false}), "a token of the former client");
+    again.refresh(&refresh).await.assert_error(400, "invalid_grant");
 }
 
 /// The same for a Realm: its children wait for the next of its name.

@@ -172,8 +172,27 @@ pub async fn refresh_tokens_of_a_confidential_client_stay(served: &Served) {
     other.refresh(&refresh).await.assert_error(400, "invalid_grant");
     web.refresh(&refresh).await.text("access_token");
     web.refresh("made up").await.assert_error(400, "invalid_grant");
-    let (_, online) = web.sign_in(&served.browser(), "ada", PASSWORD, "openid").await;
-    assert!(online.body["refresh_token"].is_null(), "offline_access was not asked for: {}", online.body);
+}
+
+/// OpenID Connect Core section 11: only with `offline_access` does a refresh token outlive the session.
+pub async fn only_offline_access_outlives_the_session(served: &Served) {
+    served.apply_realm_with_ada().await;
+    let web = served.with_client("web", json!({"postLogoutRedirectUris": ["https://app.example/bye"]})).await;
+    let browser = served.browser();
+    let (_, online) = web.sign_in(&browser, "ada", PASSWORD, "openid").await;
+    let attempt = web.attempt("openid offline_access", &[]);
+    let code = web.code(&attempt, &browser.open(&attempt.url).await.away());
+    let offline = web.redeem(&attempt, &code).await;
+    let [online_token, offline_token] = [&online, &offline].map(|answer| answer.text("refresh_token"));
+    for token in [&online_token, &offline_token] {
+        web.refresh(token).await.text("access_token");
+    }
+    let mut logout = url::Url::parse(web.endpoint("end_session_endpoint")).unwrap();
+    let bye = [("id_token_hint", &*online.text("id_token")), ("post_logout_redirect_uri", "https://app.example/bye")];
+    logout.query_pairs_mut().extend_pairs(bye);
+    browser.open(logout.as_str()).await.away();
+    web.refresh(&online_token).await.assert_error(400, "invalid_grant");
+    web.refresh(&offline_token).await.text("access_token");
 }
 
 /// A client whose response got lost repeats its request.
@@ -226,7 +245,7 @@ pub async fn userinfo_follows_the_scopes(served: &Served) {
     let form = post.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     assert_eq!(Answer::read(form.body(format!("access_token={access}"))).await.body, user, "RFC 6750 section 2.2");
 
-    let refused = web.userinfo("made up").await;
+    let refused = web.userinfo("made-up").await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     let challenge = refused.headers[header::WWW_AUTHENTICATE].to_str().unwrap().to_owned();
     assert!(challenge.starts_with("Bearer ") && challenge.contains("error=\"invalid_token\""), "{challenge}");

@@ -88,9 +88,20 @@ impl Chromium {
         field.send_keys(text).await.unwrap();
     }
 
-    /// Clicks and waits until the page has been replaced.
+    /// Clicks what leads to another page, and waits until that has taken the place of this one.
     pub async fn click(&self, selector: &str) {
+        self.script("window.isBefore = true").await;
         self.find(selector).await.click().await.unwrap();
+        self.until_replaced(selector).await;
+    }
+
+    async fn until_replaced(&self, what: &str) {
+        eventually(&format!("another page after {what}"), Duration::from_secs(10), || async {
+            let script = "return !window.isBefore && document.readyState === 'complete'";
+            let replaced = self.driver.execute(script, Vec::new()).await.map_err(|error| error.to_string())?;
+            if *replaced.json() == true { Ok(()) } else { Err("the page is as it was".to_owned()) }
+        })
+        .await;
     }
 
     /// What stands on the page.

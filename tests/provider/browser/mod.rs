@@ -126,7 +126,6 @@ async fn repeated_failures_lock_out_even_the_right_password() {
     assert!(alert.to_lowercase().contains("try again"), "{alert}");
     assert!(!scene.browser.text().await.contains("Hello"), "the lock holds");
     scene.browser.screenshot("locked-out").await;
-    // Another name from the same place tells no more than before.
     scene.end().await;
 }
 
