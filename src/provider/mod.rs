@@ -164,11 +164,12 @@ impl Provider {
 
     /// The realm by host and longest path, and the endpoint by the rest.
     fn route(&self, request: &Request<Body>) -> Result<(Arc<Realm>, Endpoint), Box<Response<Body>>> {
-        let not_found = || Box::new(plain(StatusCode::NOT_FOUND, "no realm or endpoint here"));
+        let snapshot = self.registry.load();
+        // Until every resource has been seen nobody can say that a realm is not there.
+        let not_found = || Box::new(if snapshot.is_synced() { nothing_here() } else { starting() });
         let authority = authority(request).ok_or_else(|| {
             Box::new(plain(StatusCode::BAD_REQUEST, "the request must name one host (RFC 9112 section 3.2)"))
         })?;
-        let snapshot = self.registry.load();
         let path = request.uri().path();
         let (realm, endpoint) = match path.strip_prefix(Endpoint::AuthorizationServerMetadata.path()) {
             // RFC 8414 section 3.1: the well-known part stands before the issuer's path.
@@ -220,6 +221,16 @@ fn after_panic(call: &Call) -> Response<Body> {
         Sharing::SameOrigin => plain(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here, please try again"),
         Sharing::AnyOrigin => OAuthError::new(ErrorCode::ServerError, "something went wrong here").into_response(),
     }
+}
+
+fn nothing_here() -> Response<Body> {
+    plain(StatusCode::NOT_FOUND, "no realm or endpoint here")
+}
+
+fn starting() -> Response<Body> {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "starting: the resources have not all been read yet");
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    response
 }
 
 /// A short text, never cached.

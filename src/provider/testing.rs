@@ -102,7 +102,10 @@ impl TestProvider {
 
     /// Adds a realm or replaces the one of the same name.
     pub(crate) fn publish(&self, realm: Realm) {
-        self.provider.registry.update(|snapshot| snapshot.insert(Arc::new(realm)));
+        self.provider.registry.update(|snapshot| {
+            snapshot.insert(Arc::new(realm));
+            snapshot.set_synced();
+        });
     }
 
     /// Publishes the realm changed.

@@ -12,7 +12,7 @@ use super::{
     testing::{TestProvider, client, peer, realm},
 };
 use crate::{
-    realm::GrantType,
+    realm::{GrantType, Snapshot},
     store::{Artifact, Change, Counter, IdHash, Kind, Store, StoreError},
     telemetry::logs::{LogStyle, subscriber, tests::Captured},
 };
@@ -46,6 +46,19 @@ async fn a_realm_is_found_by_host_and_longest_path() {
     for path in ["/realms/staf/.well-known/openid-configuration", "/.well-known/openid-configuration", "/", "//"] {
         assert_eq!(issuer(path).await, None, "{path}");
     }
+}
+
+#[tokio::test]
+async fn before_every_resource_has_been_seen_a_missing_realm_is_not_said_to_be_missing() {
+    let staff = staff();
+    staff.provider.registry.update(|snapshot| *snapshot = Snapshot::default());
+    let request =
+        Request::get("/realms/staff/jwks").header(header::HOST, "id.example.com").body(Body::empty()).unwrap();
+    let answer = staff.provider.handle(peer(), request).await;
+    assert_eq!(
+        (answer.status(), answer.headers().contains_key(header::RETRY_AFTER)),
+        (StatusCode::SERVICE_UNAVAILABLE, true)
+    );
 }
 
 #[tokio::test]
