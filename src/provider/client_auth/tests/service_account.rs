@@ -111,6 +111,20 @@ async fn a_forged_signature_is_refused() {
     assert_eq!(present(&staff, &own.sign_jwt("JWT", &claims).unwrap(), &[]).await, (401, "invalid_client".into()));
 }
 
+/// The API server may sign with a key that it did not have when its keys were fetched.
+#[tokio::test]
+async fn a_token_of_an_unknown_key_asks_for_the_clusters_keys_anew() {
+    let staff = serve(builder());
+    let wanted = || tokio::time::timeout(Duration::from_millis(10), staff.provider.cluster.refresh_wanted());
+    present(&staff, &token(json!({})), &[]).await;
+    present(&staff, &token(json!({"aud": ["https://other.example"]})), &[]).await;
+    assert!(wanted().await.is_err(), "the keys are known");
+    let claims =
+        json!({"iss": CLUSTER, "sub": "system:serviceaccount:apps:worker", "aud": [ISSUER], "exp": START + 60});
+    present(&staff, &signer(1).sign_jwt("JWT", &claims).unwrap(), &[]).await;
+    assert!(wanted().await.is_ok());
+}
+
 #[tokio::test]
 async fn the_default_service_account_is_nobody_unless_it_is_named() {
     let default = token(json!({"sub": "system:serviceaccount:apps:default"}));
