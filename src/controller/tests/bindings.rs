@@ -277,6 +277,19 @@ fn where_no_cluster_collects_garbage_the_plan_does_for_what_it_saw_deleted() {
 }
 
 #[test]
+fn a_client_that_is_created_anew_is_another_one_and_an_edited_one_is_not() {
+    let mut house = house(json!({}));
+    house.settle();
+    let incarnation = |house: &House| house.client("apps.app").unwrap().incarnation.clone();
+    let first = incarnation(&house);
+    house.put(client("apps", "app", json!({"clientName": "Another name"}))).settle();
+    assert_eq!(incarnation(&house), first);
+    house.delete(Kind::OidcClient, "apps", "app").settle();
+    house.put(client("apps", "app", json!({}))).settle();
+    assert_ne!(incarnation(&house), first);
+}
+
+#[test]
 fn no_secret_shows_in_a_status_an_event_or_a_debug_print() {
     let mut house = house(json!({}));
     house.put(secret("apps", "own", &[("client-secret", "generated-own")]));
