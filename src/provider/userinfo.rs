@@ -87,9 +87,11 @@ fn bearer(headers: &HeaderMap) -> Result<Option<String>, OAuthError> {
     }
     let token = token.trim();
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    match !token.is_empty() && token.bytes().all(is_token) {
-        true => Ok(Some(token.to_owned())),
-        false => Err(invalid("the Authorization header holds no bearer token")),
+    match token {
+        "" => Err(invalid("the Authorization header holds no bearer token")),
+        token if token.bytes().all(is_token) => Ok(Some(token.to_owned())),
+        // A token that is malformed is an invalid one (section 3.1).
+        _ => Err(OAuthError::new(ErrorCode::InvalidToken, "the access token is malformed")),
     }
 }
 
