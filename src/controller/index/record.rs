@@ -31,6 +31,9 @@ pub struct Record<R: Resource> {
     pub problems: Vec<FieldProblem>,
     /// The status on the object.
     pub status: Option<R::Status>,
+    /// What the status was before we wrote it, until the source has said ours: an event that was on its way meanwhile says one of
+    /// these, and is late.
+    superseded: Vec<Option<R::Status>>,
 }
 
 /// The part of the metadata that matters.
@@ -123,7 +126,10 @@ pub fn put<R: Resource>(records: &mut Records<R>, name: &ObjectName, object: &R)
         if same_object && meta.resource_version < old.meta.resource_version {
             return Change::None;
         }
-        old.status = object.status().cloned();
+        match meta.uid == old.meta.uid {
+            true => old.said_status(object.status()),
+            false => (old.status, old.superseded) = (object.status().cloned(), Vec::new()),
+        }
         if meta.same_but_for_status(&old.meta) {
             old.meta = meta;
             return Change::Status;
@@ -145,7 +151,8 @@ pub fn put<R: Resource>(records: &mut Records<R>, name: &ObjectName, object: &R)
         Ok(spec) => (Some(Arc::new(spec)), Vec::new()),
         Err(problems) => (None, problems),
     };
-    records.insert(name.clone(), Record { meta, spec, problems, status: object.status().cloned() });
+    let status = object.status().cloned();
+    records.insert(name.clone(), Record { meta, spec, problems, status, superseded: Vec::new() });
     Change::Spec
 }
 
@@ -156,7 +163,7 @@ pub fn put_malformed<R: Resource>(records: &mut Records<R>, malformed: Malformed
     let problems = malformed.problems;
     match records.get_mut(&malformed.key.name) {
         None => {
-            let record = Record { meta, spec: None, problems, status };
+            let record = Record { meta, spec: None, problems, status, superseded: Vec::new() };
             records.insert(malformed.key.name, record);
         }
         Some(old) => {
@@ -171,10 +178,17 @@ pub fn put_malformed<R: Resource>(records: &mut Records<R>, malformed: Malformed
     Change::Spec
 }
 
+/// More of our own writes than this are not under way at once.
+const MAX_SUPERSEDED: usize = 8;
+
 /// The object has this status now, if it is still the same object.
 pub fn set_status<R: Resource>(records: &mut Records<R>, patch: &StatusPatch) {
     if let Some(record) = records.get_mut(&patch.key.name).filter(|record| record.meta.uid == patch.uid) {
-        record.status = serde_json::from_value(patch.status.clone()).ok();
+        if record.superseded.len() >= MAX_SUPERSEDED {
+            record.superseded.remove(0);
+        }
+        let written = serde_json::from_value(patch.status.clone()).ok();
+        record.superseded.push(std::mem::replace(&mut record.status, written));
     }
 }
 
@@ -242,6 +256,15 @@ resource!(OidcClient, OidcClientSpec, api::OidcClientStatus, |name, spec| {
 });
 
 impl<R: Resource> Record<R> {
+    /// Takes in the status that the source says, unless it is one that we have replaced since.
+    fn said_status(&mut self, said: Option<&R::Status>) {
+        let is_late = self.status.as_ref() != said && self.superseded.iter().any(|old| old.as_ref() == said);
+        if !is_late {
+            self.status = said.cloned();
+            self.superseded.clear();
+        }
+    }
+
     /// Where it stands among those that claim the same name.
     pub fn rank(&self, name: &ObjectName) -> Rank {
         Rank { created: self.meta.created, name: name.clone() }

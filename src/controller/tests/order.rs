@@ -176,6 +176,36 @@ fn what_was_written_is_known_before_the_source_says_so() {
 }
 
 #[test]
+fn a_status_that_was_read_before_ours_was_written_is_not_believed() {
+    // A directory's objects have neither uid nor comparable versions.
+    let bare = |house: &House| {
+        let mut value = house.object(Kind::SigningKey, "identity", "staff-es256").clone();
+        for field in ["uid", "resourceVersion"] {
+            value["metadata"].as_object_mut().unwrap().remove(field);
+        }
+        value
+    };
+    let mut house = House::with([realm("staff", json!({}))]);
+    let written = bare(&house);
+    let mut before = written.clone();
+    before.as_object_mut().unwrap().remove("status");
+    house.index.apply(Event::Deleted(object(&written).key()));
+    house.index.apply(Event::Applied(object(&before)));
+    let plan = house.plan();
+    let patch = plan.statuses.iter().find(|patch| patch.key.kind == Kind::SigningKey).unwrap().clone();
+    house.index.wrote_status(&patch);
+    let tells = |house: &mut House, value: &Value| {
+        house.index.apply(Event::Applied(object(value)));
+        house.plan().statuses.iter().any(|patch| patch.key.kind == Kind::SigningKey)
+    };
+    assert!(!tells(&mut house, &before), "a late event");
+    let mut confirmed = before.clone();
+    confirmed["status"] = patch.status.clone();
+    assert!(!tells(&mut house, &confirmed));
+    assert!(tells(&mut house, &before), "somebody took the status away");
+}
+
+#[test]
 fn a_list_that_replaces_what_was_takes_away_what_is_not_in_it() {
     let mut house = House::with([
         realm("staff", json!({})),
