@@ -14,7 +14,7 @@ use crate::{
         credentials::{self, Credential},
         index::{
             record::Record,
-            spec::{BindingSpec, ClientSecretSpec, Facts, OidcClientSpec},
+            spec::{BindingSpec, ClientSecretSpec, Facts},
             state::{ClientState, Serving},
         },
         marks,
@@ -54,7 +54,7 @@ pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), j
         _ => return Ok(()),
     };
     let credential = credential(builder, &key, record, binding)?;
-    let write = compose(&key, record, spec, binding, client_id, serving, credential.as_ref(), mode);
+    let write = Parts { key: &key, record, binding, client_id, serving }.compose(credential.as_ref(), mode);
     let in_place = index.world.secrets.get(&secret_name);
     if in_place.is_some_and(|secret| is_in_sync(secret, &write, record, binding.deletion_policy)) {
         remove_others(builder, &key, Some(&secret_name), state);
@@ -82,46 +82,47 @@ fn credential(
     Ok(Some(Credential { id, issued_at: Some(builder.now), value: builder.generator.secret()? }))
 }
 
-#[allow(clippy::too_many_arguments)]
-fn compose(
-    key: &ObjectKey,
-    record: &Record<api::OidcClient>,
-    spec: &OidcClientSpec,
-    binding: &BindingSpec,
-    client_id: &ClientId,
-    serving: &Serving,
-    credential: Option<&Credential>,
-    mode: SecretMode,
-) -> SecretWrite {
-    debug_assert_eq!(credential.is_some(), spec.has_secret());
-    let facts = Facts {
-        client_id,
-        issuer: serving.issuer.as_str(),
-        token_endpoint: &serving.issuer.endpoint("/token"),
-        secret: credential.map(|credential| &credential.value),
-    };
-    let data = binding.render(&facts);
-    let mut labels = binding.labels.clone();
-    labels.insert(MANAGED_BY_LABEL.to_owned(), MANAGED_BY_VALUE.to_owned());
-    labels.insert(READABLE_LABEL.to_owned(), READABLE_VALUE.to_owned());
-    let mut annotations = binding.annotations.clone();
-    annotations.insert(marks::OWNER.to_owned(), marks::owner_value(key));
-    if let (Some(credential), Some(entry)) = (credential, binding.secret_entry()) {
-        annotations.insert(marks::CREDENTIAL_ID.to_owned(), credential.id.to_string());
-        annotations.insert(marks::SECRET_ENTRY.to_owned(), entry.to_owned());
-        annotations.extend(credential.issued_at.map(|at| (marks::ISSUED_AT.to_owned(), at.to_string())));
-    }
-    annotations.insert(marks::LAYOUT.to_owned(), layout(&[&names(&labels), &names(&annotations), &names(&data)]));
-    SecretWrite {
-        name: ObjectName::new(key.name.namespace.clone(), binding.name.clone()),
-        subject: key.clone(),
-        mode,
-        type_: BINDING_TYPE,
-        immutable: false,
-        labels,
-        annotations,
-        data,
-        owner: owner(key, record.meta.uid.clone(), binding.deletion_policy),
+/// What a binding is made of.
+struct Parts<'a> {
+    key: &'a ObjectKey,
+    record: &'a Record<api::OidcClient>,
+    binding: &'a BindingSpec,
+    client_id: &'a ClientId,
+    serving: &'a Serving,
+}
+
+impl Parts<'_> {
+    fn compose(&self, credential: Option<&Credential>, mode: SecretMode) -> SecretWrite {
+        let Self { key, record, binding, client_id, serving } = self;
+        let facts = Facts {
+            client_id,
+            issuer: serving.issuer.as_str(),
+            token_endpoint: &serving.issuer.endpoint("/token"),
+            secret: credential.map(|credential| &credential.value),
+        };
+        let data = binding.render(&facts);
+        let mut labels = binding.labels.clone();
+        labels.insert(MANAGED_BY_LABEL.to_owned(), MANAGED_BY_VALUE.to_owned());
+        labels.insert(READABLE_LABEL.to_owned(), READABLE_VALUE.to_owned());
+        let mut annotations = binding.annotations.clone();
+        annotations.insert(marks::OWNER.to_owned(), marks::owner_value(key));
+        if let (Some(credential), Some(entry)) = (credential, binding.secret_entry()) {
+            annotations.insert(marks::CREDENTIAL_ID.to_owned(), credential.id.to_string());
+            annotations.insert(marks::SECRET_ENTRY.to_owned(), entry.to_owned());
+            annotations.extend(credential.issued_at.map(|at| (marks::ISSUED_AT.to_owned(), at.to_string())));
+        }
+        annotations.insert(marks::LAYOUT.to_owned(), layout(&[&names(&labels), &names(&annotations), &names(&data)]));
+        SecretWrite {
+            name: ObjectName::new(key.name.namespace.clone(), binding.name.clone()),
+            subject: (*key).clone(),
+            mode,
+            type_: BINDING_TYPE,
+            immutable: false,
+            labels,
+            annotations,
+            data,
+            owner: owner(key, record.meta.uid.clone(), binding.deletion_policy),
+        }
     }
 }
 

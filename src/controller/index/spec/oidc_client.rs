@@ -96,11 +96,6 @@ struct TokenOverrides {
 }
 
 impl OidcClientSpec {
-    /// Whether it must prove who it is with a client secret.
-    pub fn has_secret(&self) -> bool {
-        matches!(self.method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost)
-    }
-
     /// Lifetimes and formats: the realm's, or its own.
     pub fn token_policy(&self, realm: &Arc<TokenPolicy>) -> Arc<TokenPolicy> {
         let own = &self.tokens;
