@@ -128,13 +128,19 @@ impl Operator {
     }
 }
 
-/// The cluster that all tests share that need none of their own. Each test works in namespaces of its own.
+/// The cluster of all tests that need none of their own, with one operator in it. Each test works in namespaces of its own.
 pub fn shared_cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| blocking(Cluster::start()))
 }
 
-/// The one operator that runs in it.
+/// The same without any operator: for tests in which nobody else may write.
+pub fn quiet_cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| blocking(Cluster::start()))
+}
+
+/// The one operator of the shared cluster.
 pub fn shared_operator() -> &'static Operator {
     static OPERATOR: OnceLock<Operator> = OnceLock::new();
     OPERATOR.get_or_init(|| blocking(shared_cluster().operator("shared", OperatorOptions::default())))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     control_plane::objects::{self, helm, kustomize},
-    harness::{SYSTEM, repository, shared_cluster},
+    harness::{SYSTEM, quiet_cluster, repository},
 };
 
 fn chart() -> String {
@@ -43,13 +43,13 @@ const VARIANTS: [&[&str]; 4] = [
 
 #[tokio::test]
 async fn the_api_server_takes_the_manifests_of_deploy() {
-    objects::apply_dry_run(&shared_cluster().plane, &kustomize(&repository("deploy")));
+    objects::apply_dry_run(&quiet_cluster().plane, &kustomize(&repository("deploy")));
 }
 
 #[tokio::test]
 async fn the_api_server_takes_what_the_chart_renders() {
     for values in VARIANTS.iter().filter(|values| !values.iter().any(|value| value.starts_with("topology"))) {
-        objects::apply_dry_run(&shared_cluster().plane, &template(values));
+        objects::apply_dry_run(&quiet_cluster().plane, &template(values));
     }
 }
 
@@ -114,7 +114,7 @@ fn both_ways_to_install_run_the_same_container() {
 /// The namespace enforces the restricted pod security standard; the API server itself says whether the pod meets it.
 #[tokio::test]
 async fn the_pods_meet_the_restricted_standard() {
-    let plane = &shared_cluster().plane;
+    let plane = &quiet_cluster().plane;
     let pods: Api<core::Pod> = Api::namespaced(plane.admin().await, SYSTEM);
     let dry_run = PostParams { dry_run: true, ..PostParams::default() };
     let sources = VARIANTS.iter().map(|values| template(values)).chain([kustomize(&repository("deploy"))]);

@@ -18,7 +18,7 @@ use crate::{
         Namespace,
         wait::{eventually, throughout},
     },
-    harness::{SOON, shared_cluster},
+    harness::{SOON, quiet_cluster},
 };
 
 struct Candidate {
@@ -52,7 +52,7 @@ async fn lease(namespace: &Namespace) -> Lease {
 /// What is given back is taken at once; nobody waits for its end.
 #[tokio::test]
 async fn a_lease_that_is_given_back_is_taken_at_once() {
-    let namespace = Namespace::create(&shared_cluster().plane, "lease", json!({})).await;
+    let namespace = Namespace::create(&quiet_cluster().plane, "lease", json!({})).await;
     let first = candidate(&namespace, "first").await;
     first.until_leads(SOON).await;
     let second = candidate(&namespace, "second").await;
@@ -72,7 +72,7 @@ async fn a_lease_that_is_given_back_is_taken_at_once() {
 /// A holder that vanishes keeps the Lease for its duration, and not much longer.
 #[tokio::test]
 async fn a_lease_whose_holder_vanished_is_taken_over_after_its_duration() {
-    let namespace = Namespace::create(&shared_cluster().plane, "lease", json!({})).await;
+    let namespace = Namespace::create(&quiet_cluster().plane, "lease", json!({})).await;
     let first = candidate(&namespace, "first").await;
     first.until_leads(SOON).await;
     first.task.abort();
@@ -86,7 +86,7 @@ async fn a_lease_whose_holder_vanished_is_taken_over_after_its_duration() {
 /// A holder that finds another in the Lease stops writing, though its own time is not over.
 #[tokio::test]
 async fn a_holder_that_is_ousted_stops_writing() {
-    let namespace = Namespace::create(&shared_cluster().plane, "lease", json!({})).await;
+    let namespace = Namespace::create(&quiet_cluster().plane, "lease", json!({})).await;
     let first = candidate(&namespace, "first").await;
     first.until_leads(SOON).await;
     let leases: Api<Lease> = Api::namespaced(namespace.client.clone(), &namespace.name);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use realmkeeper::{api, controller::validation};
 use serde_json::{Value, json};
 
-use crate::{control_plane::Namespace, harness::shared_cluster};
+use crate::{control_plane::Namespace, harness::quiet_cluster};
 
 fn object(kind: &str, spec: Value) -> Value {
     json!({"kind": kind, "spec": spec})
@@ -416,7 +416,7 @@ fn changes() -> Vec<(&'static str, Value, Value)> {
 
 #[tokio::test]
 async fn what_is_meant_to_be_written_is_accepted() {
-    let namespace = Namespace::create(&shared_cluster().plane, "schema-good", json!({})).await;
+    let namespace = Namespace::create(&quiet_cluster().plane, "schema-good", json!({})).await;
     for object in good() {
         namespace.accepts(&object).await;
     }
@@ -424,7 +424,7 @@ async fn what_is_meant_to_be_written_is_accepted() {
 
 #[tokio::test]
 async fn each_rule_refuses_with_its_sentence() {
-    let namespace = Namespace::create(&shared_cluster().plane, "schema-bad", json!({})).await;
+    let namespace = Namespace::create(&quiet_cluster().plane, "schema-bad", json!({})).await;
     for (message, object) in bad() {
         namespace.rejects(&object, message).await;
     }
@@ -470,7 +470,7 @@ fn in_process_the_same_is_accepted_and_refused() {
 /// An issuer may be set later: a Realm that lived under the default one says so by hand.
 #[tokio::test]
 async fn an_issuer_may_be_set_where_there_was_none() {
-    let namespace = Namespace::create(&shared_cluster().plane, "schema-issuer", json!({})).await;
+    let namespace = Namespace::create(&quiet_cluster().plane, "schema-issuer", json!({})).await;
     namespace.apply("{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: a}, spec: {}}");
     namespace.apply(
         "{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: a}, spec: {issuer: https://id.example}}",

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     control_plane::{Namespace, objects},
-    harness::{SOON, SYSTEM, shared_cluster},
+    harness::{SOON, SYSTEM, quiet_cluster},
 };
 
 /// What a source has said so far, applied.
@@ -26,7 +26,7 @@ struct View {
 
 impl View {
     async fn open() -> Self {
-        let plane = &shared_cluster().plane;
+        let plane = &quiet_cluster().plane;
         let token = objects::token(&plane.admin().await, SYSTEM, "realmkeeper", "").await;
         let (sender, events) = mpsc::channel(16);
         tokio::spawn(kubernetes::watch(plane.client(&token).await, sender, CancellationToken::new()));
@@ -63,7 +63,7 @@ impl View {
 
 #[tokio::test]
 async fn every_kind_is_listed_once_and_then_followed() {
-    let namespace = Namespace::create(&shared_cluster().plane, "watch", json!({})).await;
+    let namespace = Namespace::create(&quiet_cluster().plane, "watch", json!({})).await;
     namespace.apply("{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: before}, spec: {}}");
     let mut view = View::open().await;
     view.until("all kinds", |view| Kind::ALL.iter().all(|kind| view.synced.contains(kind))).await;
@@ -78,7 +78,7 @@ async fn every_kind_is_listed_once_and_then_followed() {
 /// A Secret without the label is never sent to us; one that loses it is gone.
 #[tokio::test]
 async fn only_secrets_with_the_label_are_seen() {
-    let namespace = Namespace::create(&shared_cluster().plane, "watch", json!({})).await;
+    let namespace = Namespace::create(&quiet_cluster().plane, "watch", json!({})).await;
     namespace.kubectl(&["create", "secret", "generic", "hidden", "--from-literal=a=b"]);
     let mut view = View::open().await;
     view.until("all kinds", |view| Kind::ALL.iter().all(|kind| view.synced.contains(kind))).await;
@@ -93,8 +93,8 @@ async fn only_secrets_with_the_label_are_seen() {
 /// Labels of namespaces are followed; nothing else of a Namespace is asked for.
 #[tokio::test]
 async fn a_namespace_is_followed_by_its_metadata() {
-    let namespace = Namespace::create(&shared_cluster().plane, "watch", json!({"team": "a"})).await;
-    let plane = &shared_cluster().plane;
+    let namespace = Namespace::create(&quiet_cluster().plane, "watch", json!({"team": "a"})).await;
+    let plane = &quiet_cluster().plane;
     let (sender, mut events) = mpsc::channel(16);
     tokio::spawn(kubernetes::watch(plane.admin().await, sender, CancellationToken::new()));
     let key = ObjectKey::new(Kind::Namespace, "", &*namespace.name);

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{
     control_plane::{Namespace, objects, wait::eventually},
-    harness::{SOON, SYSTEM, shared_cluster},
+    harness::{SOON, SYSTEM, quiet_cluster},
 };
 
 struct Writer {
@@ -39,7 +39,7 @@ async fn writer() -> Writer {
 }
 
 async fn writer_with(leadership: Leadership) -> Writer {
-    let plane = &shared_cluster().plane;
+    let plane = &quiet_cluster().plane;
     let namespace = Namespace::create(plane, "writes", json!({})).await;
     namespace.apply("{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: staff}, spec: {}}");
     let token = objects::token(&plane.admin().await, SYSTEM, "realmkeeper", "").await;
@@ -282,7 +282,7 @@ async fn an_event_is_seen_on_its_object_and_its_repetition_is_counted() {
 /// Whoever does not hold the Lease writes nothing at all.
 #[tokio::test]
 async fn without_the_lease_nothing_is_written() {
-    let plane = &shared_cluster().plane;
+    let plane = &quiet_cluster().plane;
     let election = Election::new(plane.admin().await, "default", "nobody".into(), Arc::new(Timestamp::now));
     let writer = writer_with(election.leadership()).await;
     let plan = Plan {
