@@ -21,4 +21,4 @@ bench: ## requests a second beside a bare server, on one core: docs/performance.
 	scripts/setup build && $(cargo) bench --bench load
 
 crds: ## writes crds/ and docs/resources.md anew from the Rust types
-	scripts/setup build && $(cargo) run --quiet -- crds --output crds && REALMKEEPER_WRITE_REFERENCE=1 $(cargo) test --quiet --test provider the_reference
+	scripts/setup build && $(cargo) run --quiet -- crds --output crds && cp crds/*.yaml deploy/crds && REALMKEEPER_WRITE_REFERENCE=1 $(cargo) test --quiet --test provider the_reference

@@ -109,17 +109,20 @@ mod tests {
 
     #[test]
     fn the_committed_definitions_are_those_of_the_types() {
-        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-        let mut expected = Vec::new();
-        for crd in crds() {
-            let name = format!("{}.yaml", crd.spec.names.plural);
-            let committed = std::fs::read_to_string(directory.join(&name)).unwrap_or_default();
-            assert!(committed == super::crd_yaml(&crd).unwrap(), "crds/{name} is out of date: run `make crds`");
-            expected.push(name);
-        }
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            assert!(expected.contains(&name), "crds/{name} is no definition of ours");
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        // kustomize reads nothing outside its own folder, and `kubectl apply -f crds` takes nothing that is no resource.
+        for (folder, besides) in [("crds", None), ("deploy/crds", Some("kustomization.yaml"))] {
+            let mut expected: Vec<_> = besides.into_iter().map(str::to_owned).collect();
+            for crd in crds() {
+                let name = format!("{}.yaml", crd.spec.names.plural);
+                let committed = std::fs::read_to_string(root.join(folder).join(&name)).unwrap_or_default();
+                assert!(committed == super::crd_yaml(&crd).unwrap(), "{folder}/{name} is out of date: run `make crds`");
+                expected.push(name);
+            }
+            for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                assert!(expected.contains(&name), "{folder}/{name} is no definition of ours");
+            }
         }
     }
 

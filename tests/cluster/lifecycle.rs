@@ -131,8 +131,11 @@ async fn a_namespace_goes_without_hanging() {
     let issuer = format!("{}/realms/{}", shared_operator().url, namespace.name);
     namespace.delete().await;
     namespace.until_gone(Duration::from_secs(60)).await;
-    let gone = crate::harness::http().get(format!("{issuer}/jwks")).send().await.unwrap();
-    assert_eq!(gone.status(), 404);
+    eventually("the realm is no longer served", SOON, || async {
+        let status = crate::harness::http().get(format!("{issuer}/jwks")).send().await.unwrap().status();
+        (status == 404).then_some(()).ok_or(status.to_string())
+    })
+    .await;
 }
 
 /// A Realm that goes first takes its generated keys along; its clients wait for the next, and go in turn.
