@@ -13,6 +13,9 @@
 mod control_plane;
 mod harness;
 #[allow(dead_code, reason = "the tests of other binaries need more of it")]
+#[path = "../support/readme.rs"]
+mod readme;
+#[allow(dead_code, reason = "the tests of other binaries need more of it")]
 #[path = "../support/suite.rs"]
 mod suite;
 
@@ -25,6 +28,7 @@ mod replicas;
 mod schema;
 mod startup;
 mod tenancy;
+mod tour;
 mod watches;
 mod workload;
 mod writes;

@@ -15,6 +15,8 @@ mod control_plane {
     pub mod wait;
 }
 mod directory;
+#[path = "../support/readme.rs"]
+mod readme;
 #[path = "../support/serve.rs"]
 mod serve;
 #[path = "../support/suite.rs"]

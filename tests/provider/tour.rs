@@ -2,26 +2,10 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
-use crate::serve::Serve;
-
-fn repository(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// A block of a section, by its language.
-struct Block<'t> {
-    language: &'t str,
-    text: &'t str,
-}
-
-/// The fenced blocks below a heading.
-fn blocks<'t>(text: &'t str, heading: &str) -> Vec<Block<'t>> {
-    let section = text.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_else(|| panic!("no section {heading}"));
-    let section = section.split("\n## ").next().unwrap();
-    let fenced = section.split("\n```").skip(1).step_by(2);
-    fenced.map(|block| block.split_once('\n').unwrap()).map(|(language, text)| Block { language, text }).collect()
-}
+use crate::{
+    readme::{matches, repository, run_section},
+    serve::Serve,
+};
 
 #[tokio::test]
 async fn the_tour_with_curl_works_as_printed() {
@@ -33,43 +17,8 @@ async fn the_tour_with_curl_works_as_printed() {
     fs::create_dir(folder.path().join("examples")).unwrap();
     symlink(serve.manifests(), folder.path().join("examples/quickstart")).unwrap();
 
-    let readme = repository("README.md");
-    let tour = blocks(&readme, "Five minutes with curl");
-    let mut script = "set -euo pipefail\n".to_owned();
-    let mut expected = Vec::new();
-    for (index, block) in tour.iter().enumerate() {
-        if block.language == "sh" {
-            script += &format!("{{\n{}\n}} > output.{index}\n", block.text);
-            if let Some(answer) = tour.get(index + 1).filter(|next| !matches!(next.language, "sh" | "yaml")) {
-                expected.push((index, answer.text));
-            }
-        }
-    }
-    assert!(expected.len() >= 4, "the tour shows what it gives");
-    let script = script.replace("http://localhost:8080", &serve.public_url);
-    let output = Command::new("bash").arg("-c").arg(&script).current_dir(folder.path()).output().unwrap();
-    let page = fs::read_to_string(folder.path().join("page.html")).unwrap_or_default();
-    assert!(output.status.success(), "{script}\n{}\n{page}\n{}", String::from_utf8_lossy(&output.stderr), serve.log());
-    for (index, answer) in expected {
-        let given = fs::read_to_string(folder.path().join(format!("output.{index}"))).unwrap();
-        assert!(matches(answer.trim(), given.trim()), "expected:\n{answer}\ngot:\n{given}");
-    }
-}
-
-/// Whether a text is like a pattern in which `…` stands for anything.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('…');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let parts: Vec<_> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-    for part in middle {
-        match rest.split_once(part) {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
+    let url = serve.public_url.clone();
+    run_section("Five minutes with curl", 0, folder.path(), "", |script| script.replace("http://localhost:8080", &url));
 }
 
 #[test]

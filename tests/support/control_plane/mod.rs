@@ -8,6 +8,7 @@ pub mod process;
 mod server;
 pub mod wait;
 
+pub use binaries::find as program;
 pub use objects::{Namespace, apply, apply_dry_run, kubectl};
 pub use pki::Ca;
 pub use server::{ControlPlane, Options};
