@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Event;
+use crate::controller::apply::directory::STATE_FOLDER;
 pub use files::{list, read};
 pub use state::{Directory, GRACE, Scan, find_secret, twice};
 
@@ -95,13 +96,23 @@ async fn quiet(changed: &Notify) {
     let _ = timeout(BUSY, settle).await;
 }
 
+/// Our own reading is no change, and neither is what else the server keeps beside its manifests: a store in a file is written many
+/// times a second.
+fn is_noise(event: &notify::Event) -> bool {
+    let is_ours = |path: &PathBuf| path.components().any(|part| part.as_os_str() == STATE_FOLDER);
+    let is_manifest = |path: &PathBuf| path.extension().is_none_or(|extension| extension == "yaml");
+    event.kind.is_access()
+        || (!event.paths.is_empty() && event.paths.iter().all(|path| is_ours(path) && !is_manifest(path)))
+}
+
 fn watch(root: &Path, changed: &Arc<Notify>) -> Option<notify::RecommendedWatcher> {
     let notify = changed.clone();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Our own reading is no change.
-        if !event.is_ok_and(|event| event.kind.is_access()) {
-            notify.notify_one();
+        // What went wrong may have hidden a change.
+        if event.is_ok_and(|event| is_noise(&event)) {
+            return;
         }
+        notify.notify_one();
     });
     match watcher.and_then(|mut watcher| watcher.watch(root, RecursiveMode::Recursive).map(|()| watcher)) {
         Ok(watcher) => Some(watcher),

@@ -248,6 +248,25 @@ fn a_name_that_leads_out_of_the_folder_has_no_status() {
     }
 }
 
+#[test]
+fn the_store_beside_the_manifests_is_no_reason_to_look() {
+    let event = |paths: &[&str]| {
+        let event = notify::Event::new(notify::EventKind::Modify(notify::event::ModifyKind::Any));
+        paths.iter().fold(event, |event, path| event.add_path(path.into()))
+    };
+    assert!(super::is_noise(&event(&["/d/.realmkeeper/store.sqlite-wal"])));
+    assert!(super::is_noise(&notify::Event::new(notify::EventKind::Access(notify::event::AccessKind::Any))));
+    for paths in [
+        &["/d/a.yaml"][..],
+        &["/d/store.sqlite-wal"],
+        &["/d/.realmkeeper/status"],
+        &["/d/.realmkeeper/secrets/a/.1-2.new", "/d/.realmkeeper/secrets/a/b.yaml"],
+        &[],
+    ] {
+        assert!(!super::is_noise(&event(paths)), "{paths:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_saved_file_is_live_within_a_second() {
     let folder = tempfile::tempdir().unwrap();
