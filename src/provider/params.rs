@@ -4,11 +4,15 @@ use axum::{
     body::Body,
     http::{HeaderMap, header},
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use zeroize::Zeroize;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Form bodies and query strings longer than this many bytes are refused.
 pub const MAX_FORM_LENGTH: usize = 64 * 1024;
+/// Of a longer body so many bytes are read before the connection is given up; the listener bounds the time.
+const MAX_DISCARDED: usize = 4 * 1024 * 1024;
 const MAX_PARAMETERS: usize = 100;
 
 /// The parameters of a request: each at most once (RFC 6749 sections 3.1 and 3.2), well-formed, in order; wiped on drop.
@@ -100,13 +104,10 @@ impl Params {
         let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = media_type.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            discard(body, 0).await;
             return Err(InvalidParams::MediaType);
         }
-        match Limited::new(body, MAX_FORM_LENGTH).collect().await {
-            Ok(collected) => Self::parse_repeating(&collected.to_bytes(), may_repeat),
-            Err(error) if error.is::<LengthLimitError>() => Err(InvalidParams::TooLong),
-            Err(_) => Err(InvalidParams::Body),
-        }
+        Self::parse_repeating(&read(body).await?, may_repeat)
     }
 
     /// The parameter; one sent without a value counts as omitted (RFC 6749 section 3.1).
@@ -132,6 +133,31 @@ impl Params {
     /// All parameters, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Reads a whole body that may be [`MAX_FORM_LENGTH`] long.
+async fn read(mut body: Body) -> Result<Zeroizing<Vec<u8>>, InvalidParams> {
+    let mut text = Zeroizing::new(Vec::with_capacity(body.size_hint().lower().min(MAX_FORM_LENGTH as u64) as usize));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| InvalidParams::Body)?;
+        let Some(data) = frame.data_ref() else { continue };
+        if text.len() + data.len() > MAX_FORM_LENGTH {
+            discard(body, text.len() + data.len()).await;
+            return Err(InvalidParams::TooLong);
+        }
+        text.extend_from_slice(data);
+    }
+    Ok(text)
+}
+
+/// Reads on for a while and forgets it: a client that is still sending when the connection closes may never see the answer.
+async fn discard(mut body: Body, mut read: usize) {
+    while let Some(Ok(frame)) = body.frame().await {
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > MAX_DISCARDED {
+            return;
+        }
     }
 }
 
