@@ -10,7 +10,7 @@ mod options;
 mod run;
 mod serve;
 
-pub use options::{LogFormat, OperatorOptions, ServeOptions, ServerOptions, StoreUrl, Tls, WorkloadTrust};
+pub use options::{LogFormat, OperatorOptions, ServeOptions, ServerOptions, StoreArgument, Tls, WorkloadTrust};
 
 /// Kubernetes resources in, a running OpenID Provider out.
 ///

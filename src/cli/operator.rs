@@ -32,7 +32,7 @@ pub(super) fn run(options: OperatorOptions) -> anyhow::Result<ExitCode> {
 }
 
 async fn operate(options: &OperatorOptions) -> anyhow::Result<()> {
-    let house = House::open(&options.server, options.listen, &options.store()).await?;
+    let house = House::open(&options.server, options.listen, &options.store().context("see --store")?).await?;
     let config = Config::infer().await.context("there is neither a ServiceAccount of a cluster nor a kubeconfig")?;
     tracing::info!(api_server = %config.cluster_url, namespace = config.default_namespace, "serving a cluster");
     // The Lease stands in the operator's own namespace: that of the pod, or of the kubeconfig's context.

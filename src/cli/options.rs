@@ -1,4 +1,4 @@
-use std::fmt;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -6,6 +6,8 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use url::Url;
+
+use crate::store::{Location, LocationError};
 
 /// The options of `realmkeeper operator`.
 #[derive(Debug, Args)]
@@ -70,7 +72,7 @@ pub struct ServerOptions {
     ///
     /// What is kept in memory is lost at a restart, and seen by one replica only. SQLite is for one replica on a volume.
     #[arg(long, env = "REALMKEEPER_STORE", value_name = "STORE", hide_env_values = true)]
-    pub store: Option<StoreUrl>,
+    pub store: Option<StoreArgument>,
     /// How log lines are written [default: json in a cluster, text for a directory]
     #[arg(long, env = "REALMKEEPER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -103,6 +105,10 @@ impl ServerOptions {
         Some(Tls { cert: self.tls_cert.as_deref()?, key: self.tls_key.as_deref()? })
     }
 
+    fn store_or(&self, default: Location) -> Result<Location, LocationError> {
+        self.store.clone().map_or(Ok(default), |argument| argument.0)
+    }
+
     fn public_url(&self, listen: SocketAddr) -> PublicUrl {
         self.public_url.clone().unwrap_or_else(|| {
             let (scheme, default_port) = if self.tls_cert.is_some() { ("https", 443) } else { ("http", 80) };
@@ -121,8 +127,11 @@ impl OperatorOptions {
     }
 
     /// The store in force.
-    pub fn store(&self) -> StoreUrl {
-        self.server.store.clone().unwrap_or(StoreUrl::Memory)
+    ///
+    /// # Errors
+    /// What is wrong with the option.
+    pub fn store(&self) -> Result<Location, LocationError> {
+        self.server.store_or(Location::Memory)
     }
 
     /// The form of log lines in force.
@@ -138,9 +147,11 @@ impl ServeOptions {
     }
 
     /// The store in force.
-    pub fn store(&self) -> StoreUrl {
-        let default = || StoreUrl::Sqlite(self.directory.join(".realmkeeper").join("store.sqlite"));
-        self.server.store.clone().unwrap_or_else(default)
+    ///
+    /// # Errors
+    /// What is wrong with the option.
+    pub fn store(&self) -> Result<Location, LocationError> {
+        self.server.store_or(Location::Sqlite(self.directory.join(".realmkeeper").join("store.sqlite")))
     }
 
     /// The form of log lines in force.
@@ -192,44 +203,23 @@ impl FromStr for PublicUrl {
     }
 }
 
-/// Where sessions, codes and refresh tokens are kept.
-#[derive(Clone, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// In memory.
-    Memory,
-    /// In one SQLite file.
-    Sqlite(PathBuf),
-    /// In PostgreSQL, or what speaks its protocol. The URL may hold a password.
-    Postgres(String),
-}
+/// The value of `--store`. It is read without complaint and judged later: a value that clap refuses is repeated on the terminal, and this
+/// one may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreArgument(Result<Location, LocationError>);
 
-impl FromStr for StoreUrl {
-    type Err = String;
+impl FromStr for StoreArgument {
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            None if text == "memory" => Ok(Self::Memory),
-            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
-            // The text is not repeated, because it may hold a password.
-            _ => Err("a store is memory, sqlite:PATH or postgres://…".into()),
-        }
-    }
-}
-
-impl fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => f.write_str("memory"),
-            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(_) => f.write_str("postgres://***"),
-        }
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.parse()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{PublicUrl, StoreUrl};
+    use super::{PublicUrl, StoreArgument};
+    use crate::store::Location;
 
     #[test]
     fn a_public_url_is_read_with_care() {
@@ -249,12 +239,13 @@ mod tests {
 
     #[test]
     fn a_store_is_read_and_its_password_is_never_printed() {
-        assert_eq!("memory".parse(), Ok(StoreUrl::Memory));
-        assert_eq!("sqlite:/var/a.db".parse(), Ok(StoreUrl::Sqlite("/var/a.db".into())));
-        let postgres: StoreUrl = "postgres://u:hunter2@db/x".parse().unwrap();
-        assert!(!format!("{postgres:?}").contains("hunter2"));
-        for text in ["", "sqlite:", "sqlite", "mysql://u:hunter2@db/x"] {
-            assert!(!text.parse::<StoreUrl>().unwrap_err().contains("hunter2"), "{text}");
+        let read = |text: &str| text.parse::<StoreArgument>().unwrap().0;
+        assert_eq!(read("memory"), Ok(Location::Memory));
+        assert_eq!(read("sqlite:/var/a.db"), Ok(Location::Sqlite("/var/a.db".into())));
+        for text in ["", "sqlite:", "sqlite", "mysql://u:hunter2@db/x", "postgres://u:hunter2@db/x"] {
+            let argument = text.parse::<StoreArgument>().unwrap();
+            assert!(!format!("{argument:?}").contains("hunter2"), "{text}");
+            assert!(!argument.0.unwrap_err().to_string().contains("hunter2"), "{text}");
         }
     }
 }

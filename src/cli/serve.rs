@@ -25,7 +25,7 @@ async fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     // Before the store makes a folder in it.
     ensure!(directory.is_dir(), "{} is no directory", directory.display());
     let issuers = Options::new(options.public_url().as_str(), true).context("see --public-url")?;
-    let house = House::open(&options.server, options.listen, &options.store()).await?;
+    let house = House::open(&options.server, options.listen, &options.store().context("see --store")?).await?;
     let trust = options.workload_trust().map(|trust| TrustFile::open(trust, &house.cluster)).transpose()?;
     // A directory has nobody else who writes.
     let (writes, held) = watch::channel(true);

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub(in crate::cli) use announce::Announce;
 
 use self::readiness::ReadyWhen;
-use super::{LogFormat, ServerOptions, StoreUrl};
+use super::{LogFormat, ServerOptions};
 use crate::{
     provider::{
         Clock, Peer, Provider,
@@ -87,14 +87,14 @@ impl House {
     ///
     /// # Errors
     /// A sentence for whoever started the process.
-    pub(super) async fn open(options: &ServerOptions, listen: SocketAddr, store: &StoreUrl) -> anyhow::Result<Self> {
+    pub(super) async fn open(options: &ServerOptions, listen: SocketAddr, store: &Location) -> anyhow::Result<Self> {
         let tls = options.tls().map(|tls| Tls::load(tls.cert, tls.key)).transpose()?.map(Arc::new);
         let provider = bind(listen, "--listen").await?;
         let management = bind(options.management_listen, "--management-listen").await?;
         let (registry, metrics): (Arc<Registry>, Arc<Metrics>) = Default::default();
         let clock = clock::system();
         metrics.register(Box::new(gauges::Gauges::new(registry.clone(), clock.clone())));
-        let store = location(store)?.open()?;
+        let store = store.open()?;
         let (cluster, proxies) = (Arc::default(), options.trusted_proxies.clone());
         Ok(Self { registry, metrics, cluster, clock, store, tls, proxies, provider, management })
     }
@@ -169,13 +169,4 @@ impl Handler for Management {
 
 async fn bind(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}, see {option}"))
-}
-
-fn location(store: &StoreUrl) -> anyhow::Result<Location> {
-    match store {
-        StoreUrl::Memory => Ok(Location::Memory),
-        StoreUrl::Sqlite(path) => Ok(Location::Sqlite(path.clone())),
-        // The store itself says what it thinks of the URL.
-        StoreUrl::Postgres(url) => Ok(url.parse()?),
-    }
 }
