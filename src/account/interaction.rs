@@ -5,9 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::{AccountError, find, payload, unguessable};
+use super::{AccountError, find, payload};
 use crate::{
     realm::Realm,
+    secret::unguessable,
     store::{Artifact, Change, IdHash, Kind, Store, StoreError},
 };
 

@@ -9,18 +9,17 @@ pub mod interaction;
 pub mod lockout;
 mod password;
 mod pool;
-mod random;
 /// SSO sessions.
 pub mod session;
 
 pub use password::{Check, HashError};
 pub use pool::{PasswordPool, Place, PoolError, PoolLimits};
-pub use random::{NoEntropy, unguessable};
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     realm::Realm,
+    secret::NoEntropy,
     store::{Artifact, IdHash, Kind, Store, StoreError},
 };
 

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountError, find, payload, span, unguessable};
+use super::{AccountError, find, payload, span};
 use crate::{
     realm::{Realm, Subject, User},
+    secret::unguessable,
     store::{Artifact, Change, IdHash, Kind, Store, StoreError},
 };
 

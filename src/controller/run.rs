@@ -90,7 +90,7 @@ impl Controller {
             writes,
             clock,
             metrics,
-            generator: Box::<SystemGenerator>::default(),
+            generator: Box::new(SystemGenerator),
             retries: Retries::default(),
             applying: None,
             next: None,

@@ -19,6 +19,8 @@ pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
 pub use signer::Signer;
 
+use crate::secret::NoEntropy;
+
 /// What can be wrong with a key or a token; the texts hold no part of either.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -40,4 +42,10 @@ pub enum Error {
     /// The cryptographic library refused to work (out of entropy, for instance).
     #[error("the cryptographic library failed")]
     Crypto,
+}
+
+impl From<NoEntropy> for Error {
+    fn from(_: NoEntropy) -> Self {
+        Self::Crypto
+    }
 }

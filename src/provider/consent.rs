@@ -11,21 +11,13 @@ use super::{
     pages::{self, ConsentPage},
     under_way::UnderWay,
 };
-use crate::{account::consent::Consent, realm::STANDARD_SCOPES, store::StoreError};
+use crate::{account::consent::Consent, store::StoreError};
 
 const PATH: &str = "/consent";
 
 /// Answers GET and POST.
 pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body> {
-    let mut under_way = match UnderWay::open(call, request).await {
-        Ok(under_way) => under_way,
-        Err(response) => return response,
-    };
-    let response = match under_way.is_post {
-        true => submit(&mut under_way).await,
-        false => show(&mut under_way).await,
-    };
-    under_way.visit.finish(response)
+    UnderWay::answer(call, request, show, submit).await
 }
 
 /// The question, while it is open; else wherever the sign-in stands.
@@ -38,11 +30,11 @@ async fn show(under_way: &mut UnderWay<'_>) -> Response<Body> {
         call.now,
     );
     let Some(user) = under_way.user().filter(|_| standing == Standing::Fine) else {
-        return authorize::proceed(&mut under_way.visit, &under_way.request, Some(&under_way.interaction)).await;
+        return under_way.proceed().await;
     };
     match authorize::consent_is_needed(call, &under_way.request, &user.subject, Some(&under_way.interaction)).await {
         Ok(true) => consent_page(under_way),
-        Ok(false) => authorize::proceed(&mut under_way.visit, &under_way.request, Some(&under_way.interaction)).await,
+        Ok(false) => under_way.proceed().await,
         Err(error) => under_way.visit.trouble(&error.into()),
     }
 }
@@ -55,7 +47,7 @@ async fn submit(under_way: &mut UnderWay<'_>) -> Response<Body> {
     }
     match under_way.form.get("action") {
         Some("allow") => match remember(under_way, &subject).await {
-            Ok(()) => authorize::proceed(&mut under_way.visit, &under_way.request, Some(&under_way.interaction)).await,
+            Ok(()) => under_way.proceed().await,
             Err(error) => under_way.visit.trouble(&error.into()),
         },
         Some("deny") => {
@@ -91,15 +83,11 @@ fn consent_page(under_way: &UnderWay<'_>) -> Response<Body> {
     pages::page(StatusCode::OK, &page)
 }
 
-/// What a scope means, in the page's language where it is a standard one as the standard has it.
+/// What a scope means: a standard one in the page's language, another as the Realm describes it.
 fn wish<'u>(under_way: &'u UnderWay<'_>, name: &'u str) -> &'u str {
-    let described = under_way.visit.realm().settings.scope(name).map_or(name, |scope| &*scope.description);
-    let is_standard = STANDARD_SCOPES.iter().any(|(known, text, _)| *known == name && *text == described);
-    let translated = under_way.texts().scopes.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
-    match translated.filter(|_| is_standard) {
-        Some(text) => text,
-        None if described.is_empty() => name,
-        None => described,
+    match under_way.texts().scopes.iter().find(|(standard, _)| *standard == name) {
+        Some((_, text)) => text,
+        None => under_way.visit.realm().settings.scope(name).map_or(name, |scope| &*scope.description),
     }
 }
 

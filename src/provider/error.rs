@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::InvalidParams;
-use crate::{jose, store::StoreError};
+use crate::{jose, secret::NoEntropy, store::StoreError};
 
 /// An error code of the standards; the variant's doc names the one that defines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +187,12 @@ impl From<StoreError> for OAuthError {
             }
             StoreError::Corrupt(_) => Self::new(ErrorCode::ServerError, "the store could not be read"),
         }
+    }
+}
+
+impl From<NoEntropy> for OAuthError {
+    fn from(error: NoEntropy) -> Self {
+        jose::Error::from(error).into()
     }
 }
 

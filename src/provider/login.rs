@@ -35,15 +35,7 @@ const PATH: &str = "/login";
 
 /// Answers GET and POST.
 pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body> {
-    let mut under_way = match UnderWay::open(call, request).await {
-        Ok(under_way) => under_way,
-        Err(response) => return response,
-    };
-    let response = match under_way.is_post {
-        true => submit(&mut under_way).await,
-        false => show(&mut under_way).await,
-    };
-    under_way.visit.finish(response)
+    UnderWay::answer(call, request, show, submit).await
 }
 
 /// The page that the sign-in needs now; where it needs none any more (somebody signed in in another tab), on to the client.
@@ -58,9 +50,7 @@ async fn show(under_way: &mut UnderWay<'_>) -> Response<Body> {
     let wants_other = under_way.query.get("account") == Some("other");
     match standing {
         Standing::SelectAccount if !wants_other => account_page(under_way),
-        Standing::Fine | Standing::SomebodyElse if !wants_other => {
-            authorize::proceed(&mut under_way.visit, &under_way.request, Some(&under_way.interaction)).await
-        }
+        Standing::Fine | Standing::SomebodyElse if !wants_other => under_way.proceed().await,
         _ => login_page(under_way, &name_to_begin_with(under_way), None),
     }
 }
@@ -86,7 +76,7 @@ async fn go_on(under_way: &mut UnderWay<'_>) -> Response<Body> {
     if let Err(error) = under_way.interaction.confirm_account(&*call.provider.store, &call.realm, call.now).await {
         return under_way.visit.trouble(&error.into());
     }
-    authorize::proceed(&mut under_way.visit, &under_way.request, Some(&under_way.interaction)).await
+    under_way.proceed().await
 }
 
 async fn sign_in(under_way: &mut UnderWay<'_>) -> Response<Body> {
@@ -185,7 +175,7 @@ async fn begin_session(under_way: &mut UnderWay<'_>, user: &User) -> Response<Bo
         return under_way.visit.trouble(&error.into());
     }
     under_way.visit.sign_in(begun.session, &begun.cookie);
-    authorize::proceed(&mut under_way.visit, &under_way.request, Some(&under_way.interaction)).await
+    under_way.proceed().await
 }
 
 /// Why the form is shown again.

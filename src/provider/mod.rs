@@ -20,13 +20,11 @@ mod logout;
 mod outbound;
 mod pages;
 mod params;
-mod random;
 mod request_id;
 mod revoke;
 /// The listener.
 pub mod server;
 #[cfg(test)]
-#[allow(dead_code)] // builders for more tests than there are today
 pub(crate) mod testing;
 mod token;
 mod tokens;

@@ -158,11 +158,11 @@ impl TestProvider {
 
     /// Stores an authorization code, as the authorization endpoint does, and returns it.
     pub(crate) async fn code(&self, authorization: Authorization, change: impl FnOnce(&mut CodePayload)) -> String {
-        let code = super::random::token().unwrap();
+        let code = crate::secret::unguessable().unwrap();
         let session = authorization.sid.as_deref().map(IdHash::of);
         let mut payload = CodePayload {
             authorization,
-            grant_id: super::random::id().unwrap(),
+            grant_id: crate::secret::random::<16>().unwrap(),
             redirect_uri: REDIRECT_URI.to_owned(),
             redirect_uri_given: true,
             code_challenge: Some(CHALLENGE.to_owned()),

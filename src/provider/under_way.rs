@@ -29,13 +29,28 @@ pub(crate) struct UnderWay<'a> {
 }
 
 impl<'a> UnderWay<'a> {
+    /// Opens the page: `show` answers GET, `submit` answers POST.
+    pub(crate) async fn answer(
+        call: &Call,
+        request: Request<Body>,
+        show: impl AsyncFnOnce(&mut UnderWay<'_>) -> Response<Body>,
+        submit: impl AsyncFnOnce(&mut UnderWay<'_>) -> Response<Body>,
+    ) -> Response<Body> {
+        let mut under_way = match UnderWay::open(call, request).await {
+            Ok(under_way) => under_way,
+            Err(response) => return response,
+        };
+        let response = match under_way.is_post {
+            true => submit(&mut under_way).await,
+            false => show(&mut under_way).await,
+        };
+        under_way.visit.finish(response)
+    }
+
     /// Finds the sign-in of this request and checks what it waits for once more: the client may have changed since.
     pub(crate) async fn open(call: &'a Call, request: Request<Body>) -> Result<Self, Response<Body>> {
         let (parts, body) = request.into_parts();
-        let mut visit = match Visit::begin(call, &parts.headers).await {
-            Ok(visit) => visit,
-            Err(error) => return Err(Visit::without_session(call, &parts.headers).trouble(&error.into())),
-        };
+        let mut visit = Visit::begin(call, &parts.headers).await?;
         let is_post = parts.method == Method::POST;
         let (query, form) = read(&parts, body, is_post)
             .await
@@ -52,6 +67,11 @@ impl<'a> UnderWay<'a> {
             authorize::check(&call.realm, &params, call.now).map_err(|refusal| authorize::refuse(&visit, refusal))?;
         set_client(&request.client.id);
         Ok(Self { visit, form, query, interaction, request, browser, is_post })
+    }
+
+    /// On to where the request stands now: a page, or back to the client.
+    pub(crate) async fn proceed(&mut self) -> Response<Body> {
+        authorize::proceed(&mut self.visit, &self.request, Some(&self.interaction)).await
     }
 
     /// The language that the request asks for.

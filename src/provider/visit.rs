@@ -9,8 +9,9 @@ use super::{
     pages::{self, Frame, Notice, NoticePage, Texts, WayOn},
 };
 use crate::{
-    account::{AccountError, session::Session, unguessable},
+    account::{AccountError, session::Session},
     realm::{Client, Realm},
+    secret::unguessable,
     store::StoreError,
 };
 
@@ -25,18 +26,17 @@ pub(crate) struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    /// Reads the cookies and finds the session.
-    pub(crate) async fn begin(call: &'a Call, headers: &HeaderMap) -> Result<Self, StoreError> {
-        let cookies = Cookies::of(headers, &call.realm);
-        let session = match &cookies.session {
-            Some(cookie) => Session::find(&*call.provider.store, &call.realm, cookie, call.now).await?,
-            None => None,
-        };
-        Ok(Self { session, ..Self::without_session(call, headers) })
+    /// Reads the cookies and finds the session; where the store can't be asked, the page that says so.
+    pub(crate) async fn begin(call: &'a Call, headers: &HeaderMap) -> Result<Self, Response<Body>> {
+        let mut visit = Self::without_session(call, headers);
+        if let Some(cookie) = &visit.cookies.session {
+            let found = Session::find(&*call.provider.store, &call.realm, cookie, call.now).await;
+            visit.session = found.map_err(|error| visit.trouble(&error.into()))?;
+        }
+        Ok(visit)
     }
 
-    /// The same where the store can't be asked.
-    pub(crate) fn without_session(call: &'a Call, headers: &HeaderMap) -> Self {
+    fn without_session(call: &'a Call, headers: &HeaderMap) -> Self {
         let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self {
             call,

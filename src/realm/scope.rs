@@ -5,18 +5,17 @@ use std::sync::Arc;
 pub struct Scope {
     /// The scope token.
     pub name: Arc<str>,
-    /// What a person reads at consent.
+    /// What a person reads at consent; a standard scope has its words with the pages, in each of their languages.
     pub description: Arc<str>,
     /// Names of the claims that it releases, beside those that the standard says.
     pub claims: Arc<[Arc<str>]>,
 }
 
-/// The scopes of every realm: OpenID Connect Core sections 5.4 and 11, and `groups`; name, description for consent, claims.
-pub const STANDARD_SCOPES: [(&str, &str, &[&str]); 7] = [
-    ("openid", "Know who you are", &["sub"]),
+/// The scopes of every realm: OpenID Connect Core sections 5.4 and 11, and `groups`; name and claims.
+pub const STANDARD_SCOPES: [(&str, &[&str]); 7] = [
+    ("openid", &["sub"]),
     (
         "profile",
-        "See your profile",
         &[
             "name",
             "family_name",
@@ -34,9 +33,9 @@ pub const STANDARD_SCOPES: [(&str, &str, &[&str]); 7] = [
             "updated_at",
         ],
     ),
-    ("email", "See your email address", &["email", "email_verified"]),
-    ("address", "See your postal address", &["address"]),
-    ("phone", "See your phone number", &["phone_number", "phone_number_verified"]),
-    ("offline_access", "Stay signed in when you are away", &[]),
-    ("groups", "See the groups you belong to", &["groups"]),
+    ("email", &["email", "email_verified"]),
+    ("address", &["address"]),
+    ("phone", &["phone_number", "phone_number_verified"]),
+    ("offline_access", &[]),
+    ("groups", &["groups"]),
 ];

@@ -1,9 +1,6 @@
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use crate::{
     jose::{self, Algorithm, PrivateKey},
-    secret::Secret,
+    secret::{Secret, random, unguessable},
 };
 
 /// Where new secrets come from; a test passes one whose answers it knows.
@@ -29,23 +26,15 @@ pub trait Generator: Send {
 
 /// The machine's own randomness.
 #[derive(Debug, Default)]
-pub struct SystemGenerator(SystemRandom);
-
-impl SystemGenerator {
-    fn bytes<const N: usize>(&self) -> Result<Secret, jose::Error> {
-        let mut bytes = zeroize::Zeroizing::new([0; N]);
-        self.0.fill(bytes.as_mut_slice()).map_err(|_| jose::Error::Crypto)?;
-        Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
-    }
-}
+pub struct SystemGenerator;
 
 impl Generator for SystemGenerator {
     fn secret(&mut self) -> Result<Secret, jose::Error> {
-        self.bytes::<32>()
+        Ok(Secret::new(unguessable()?))
     }
 
     fn id(&mut self) -> Result<String, jose::Error> {
-        Ok(self.bytes::<9>()?.expose_str().unwrap_or_default().to_owned())
+        Ok(random::<9>()?)
     }
 
     fn key(&mut self, algorithm: Algorithm) -> Result<Secret, jose::Error> {
@@ -59,7 +48,7 @@ mod tests {
 
     #[test]
     fn secrets_have_256_bits_and_differ() {
-        let mut generator = SystemGenerator::default();
+        let mut generator = SystemGenerator;
         let (a, b) = (generator.secret().unwrap(), generator.secret().unwrap());
         assert_eq!(a.expose().len(), 43);
         assert_ne!(a, b);

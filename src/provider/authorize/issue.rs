@@ -3,8 +3,9 @@
 
 use super::AuthorizationRequest;
 use crate::{
-    account::{AccountError, session, session::Session, unguessable},
+    account::{AccountError, session, session::Session},
     provider::{Authorization, Call, CodePayload},
+    secret::unguessable,
     store::{Artifact, Change, IdHash, Kind},
 };
 

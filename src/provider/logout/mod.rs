@@ -32,7 +32,7 @@ pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body
     let (parts, body) = request.into_parts();
     let mut visit = match Visit::begin(call, &parts.headers).await {
         Ok(visit) => visit,
-        Err(error) => return Visit::without_session(call, &parts.headers).trouble(&error.into()),
+        Err(response) => return response,
     };
     let is_post = parts.method == Method::POST;
     let params = match is_post {

@@ -126,7 +126,7 @@ mod tests {
     fn every_language_describes_every_standard_scope() {
         for texts in ALL {
             let described: Vec<_> = texts.scopes.iter().map(|(name, _)| *name).collect();
-            assert_eq!(described, STANDARD_SCOPES.map(|(name, _, _)| name), "{}", texts.lang);
+            assert_eq!(described, STANDARD_SCOPES.map(|(name, _)| name), "{}", texts.lang);
         }
         assert_eq!(ALL.map(|texts| texts.lang).as_slice(), LANGUAGES);
     }

@@ -7,7 +7,7 @@ use crate::{
     jose::Algorithm,
     realm::{
         GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, Password, Pkce, Realm, ResponseType,
-        STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, TokenPolicy, User, claims::ClaimRules,
+        STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, User, claims::ClaimRules,
     },
     secret::Secret,
 };
@@ -43,7 +43,12 @@ pub(crate) fn realm() -> RealmBuilder {
             passwords: true,
             lockout: Lockout { max_failures: 10, window: seconds(300), duration: seconds(900) },
         },
-        scopes: STANDARD_SCOPES.into_iter().chain(custom).map(scope).collect(),
+        scopes: STANDARD_SCOPES
+            .map(|(name, claims)| (name, name, claims))
+            .into_iter()
+            .chain(custom)
+            .map(scope)
+            .collect(),
         claims: ClaimRules::compile([("department", "user.attributes.department[0]")]).unwrap(),
         grant_types: GrantType::ALL.to_vec(),
         response_types: ResponseType::ALL.to_vec(),
@@ -74,11 +79,6 @@ impl RealmBuilder {
     pub(crate) fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
         self
-    }
-
-    /// Lifetimes and formats of the realm; a client of [`super::client`] has its own.
-    pub(crate) fn tokens(self, change: impl FnOnce(&mut TokenPolicy)) -> Self {
-        self.settings(|settings| change(Arc::make_mut(&mut settings.tokens)))
     }
 
     pub(crate) fn keyring(mut self, keyring: Keyring) -> Self {

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{ClaimRequest, Grant, Purpose, Spaced, claims, grant::after, id_token::no_key};
 use crate::{
-    provider::{Call, OAuthError, random},
+    provider::{Call, OAuthError},
     realm::{AccessTokenFormat, Client, User},
+    secret::{NoEntropy, random, unguessable},
     store::{Artifact, IdHash, Kind, StoreError},
 };
 
@@ -129,13 +130,9 @@ fn jwt(
 ) -> Result<String, OAuthError> {
     let algorithm = call.realm.settings.default_algorithm;
     let signer = call.realm.keyring.signer(algorithm, call.now).ok_or_else(|| no_key(algorithm))?;
-    let (sub, jti, authorization) = match holder {
+    let (sub, jti, person) = match holder {
         Holder::Client => (client.id.as_str(), own_jti(client)?, None),
-        Holder::Person(user, grant) => (user.subject.as_str(), grant.jti()?, Some(grant.authorization())),
-    };
-    let person = match holder {
-        Holder::Client => None,
-        Holder::Person(user, grant) => Some((user, grant.authorization())),
+        Holder::Person(user, grant) => (user.subject.as_str(), grant.jti()?, Some((user, grant.authorization()))),
     };
     let claims = Claims {
         iss: call.realm.issuer.as_str(),
@@ -146,7 +143,7 @@ fn jwt(
         jti: &jti,
         client_id: client.id.as_str(),
         scope: Spaced(scopes),
-        authentication: authorization.map(|authorization| Authentication {
+        authentication: person.map(|(_, authorization)| Authentication {
             auth_time: authorization.auth_time,
             acr: authorization.acr.as_deref(),
             amr: &authorization.amr,
@@ -157,8 +154,8 @@ fn jwt(
 }
 
 /// A `jti` that names the life of the client, so that a JWT is refused to a later client of its name.
-fn own_jti(client: &Client) -> Result<String, crate::jose::Error> {
-    Ok(format!("{}~{}", random::id()?, client.incarnation.as_str()))
+fn own_jti(client: &Client) -> Result<String, NoEntropy> {
+    Ok(format!("{}~{}", random::<16>()?, client.incarnation.as_str()))
 }
 
 fn opaque(
@@ -169,7 +166,7 @@ fn opaque(
     audience: &[&str],
     expires_at: Timestamp,
 ) -> Result<(String, Artifact), OAuthError> {
-    let token = random::token()?;
+    let token = unguessable()?;
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let payload = OpaquePayload {
         client_id: client.id.to_string(),

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    provider::{Authorization, Call, CodePayload, random},
+    provider::{Authorization, Call, CodePayload},
     realm::{Client, GrantType},
+    secret::{NoEntropy, random},
     store::{Artifact, IdHash, Kind, StoreError},
 };
 
@@ -96,8 +97,8 @@ impl Grant {
     }
 
     /// A `jti` that names the grant, so that a JWT is refused with it.
-    pub(crate) fn jti(&self) -> Result<String, crate::jose::Error> {
-        Ok(format!("{}.{}", self.payload.grant_id, random::id()?))
+    pub(crate) fn jti(&self) -> Result<String, NoEntropy> {
+        Ok(format!("{}.{}", self.payload.grant_id, random::<16>()?))
     }
 }
 

@@ -2,8 +2,9 @@ use jiff::Timestamp;
 
 use super::{Grant, active::Owner, active::owner, grant::after};
 use crate::{
-    provider::{Call, OAuthError, random},
+    provider::{Call, OAuthError},
     realm::Client,
+    secret::unguessable,
     store::{Artifact, IdHash, Kind, StoreError},
 };
 
@@ -11,7 +12,7 @@ use crate::{
 /// has no refresh tokens, or they end now.
 pub(crate) fn mint(call: &Call, client: &Client, grant: &Grant) -> Result<Option<(String, Artifact)>, OAuthError> {
     let Some(expires_at) = expiry(call, client, grant) else { return Ok(None) };
-    let token = random::token()?;
+    let token = unguessable()?;
     let artifact = grant.adopt(call.artifact(Kind::RefreshToken, IdHash::of(&token), &(), expires_at)?);
     Ok(Some((token, artifact)))
 }

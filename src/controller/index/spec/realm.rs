@@ -159,14 +159,14 @@ fn claims(claims: &[api::CustomClaim], problems: &mut Problems) -> ClaimRules {
 }
 
 fn scopes(custom: &[api::CustomScope], claims: &ClaimRules, problems: &mut Problems) -> Vec<Scope> {
-    let standard = STANDARD_SCOPES.iter().map(|(name, description, claims)| Scope {
+    let standard = STANDARD_SCOPES.iter().map(|(name, claims)| Scope {
         name: (*name).into(),
-        description: (*description).into(),
+        description: (*name).into(),
         claims: claims.iter().map(|claim| Arc::from(*claim)).collect(),
     });
     let mut scopes: Vec<_> = standard.collect();
     let known: BTreeSet<&str> =
-        STANDARD_SCOPES.iter().flat_map(|(_, _, claims)| claims.iter().copied()).chain(claims.names()).collect();
+        STANDARD_SCOPES.iter().flat_map(|(_, claims)| claims.iter().copied()).chain(claims.names()).collect();
     for (index, scope) in custom.iter().enumerate() {
         let field = format!("spec.scopes[{index}]");
         if scopes.iter().any(|other| *other.name == *scope.name) {
