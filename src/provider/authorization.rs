@@ -1,10 +1,14 @@
 use serde::{Deserialize, Serialize};
 
+use crate::realm::Client;
+
 /// What a person has authorised a client to do: what every token of a family says, from the code to the last refresh.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorization {
     /// `client_id`.
     pub client_id: String,
+    /// The client's [`crate::realm::Incarnation`].
+    pub incarnation: String,
     /// `sub`.
     pub subject: String,
     /// Granted scopes, in the order asked for.
@@ -23,6 +27,13 @@ pub struct Authorization {
     pub sid: Option<String>,
     /// `ui_locales` or `claims_locales`, for the claim rules' `request`.
     pub locale: Option<String>,
+}
+
+impl Authorization {
+    /// True where it was this client that was authorised, and no earlier one of its name.
+    pub fn is_of(&self, client: &Client) -> bool {
+        self.client_id == *client.id && self.incarnation == client.incarnation.as_str()
+    }
 }
 
 /// The payload of a [`crate::store::Kind::AuthorizationCode`]; its artifact's `grant` is the hash of [`Self::grant_id`], its `session` that of

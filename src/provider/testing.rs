@@ -255,6 +255,7 @@ pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 pub(crate) fn authorization(client: &str, username: &str, scopes: &str) -> Authorization {
     Authorization {
         client_id: client.to_owned(),
+        incarnation: crate::realm::Incarnation::of("1").as_str().to_owned(),
         subject: format!("sub-{username}"),
         scopes: scopes.split_whitespace().map(str::to_owned).collect(),
         resources: Vec::new(),

@@ -27,7 +27,7 @@ pub use name::{ClientId, ObjectName, Subject};
 pub use password_hash::{Argon2Variant, HashFunction, InvalidPasswordHash, MAX_MEMORY_KIB, PasswordHash};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use registry::{Registry, Snapshot};
-pub use scope::{STANDARD_SCOPES, Scope};
+pub use scope::{STANDARD_SCOPES, Scope, is_standard_scope};
 pub use settings::{
     AccessTokenFormat, Lockout, LoginPolicy, Pkce, RefreshPolicy, RefreshRotation, SessionPolicy, Settings, TokenPolicy,
 };

@@ -39,3 +39,8 @@ pub const STANDARD_SCOPES: [(&str, &[&str]); 7] = [
     ("offline_access", &[]),
     ("groups", &["groups"]),
 ];
+
+/// True for a scope of every realm.
+pub fn is_standard_scope(name: &str) -> bool {
+    STANDARD_SCOPES.iter().any(|(standard, _)| *standard == name)
+}

@@ -37,6 +37,7 @@ fn payload(request: &AuthorizationRequest, session: &Session, grant_id: String) 
     CodePayload {
         authorization: Authorization {
             client_id: request.client.id.as_str().to_owned(),
+            incarnation: request.client.incarnation.as_str().to_owned(),
             subject: session.subject().as_str().to_owned(),
             scopes: request.scopes.iter().map(|scope| scope.to_string()).collect(),
             resources: request.resources.clone(),

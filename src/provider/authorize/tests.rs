@@ -201,6 +201,7 @@ async fn the_code_stands_for_what_was_asked_and_by_whom() {
     assert_ne!(sid, browser.cookies.get("__Host-rk-session-identity.staff").cloned(), "sid is no credential");
     let want = Authorization {
         client_id: "app".into(),
+        incarnation: staff.realm().client("app").unwrap().incarnation.as_str().into(),
         subject: "sub-ada".into(),
         scopes: vec!["openid".into(), "email".into()],
         resources: vec!["https://api.example.com".into(), "https://other.example.com".into()],

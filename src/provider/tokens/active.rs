@@ -130,7 +130,7 @@ async fn active_opaque(call: &Call, token: &str) -> Result<Option<ActiveToken>, 
 
 /// The client and the person of a grant's token, where both may still have it.
 pub(super) fn owner(call: &Call, client_id: &str, grant: &Grant) -> Option<Owner> {
-    let client = call.realm.client(client_id).filter(|client| grant.is_of(client))?.clone();
+    let client = call.realm.client(client_id).filter(|client| grant.authorization().is_of(client))?.clone();
     let user = call.realm.user(&grant.authorization().subject).filter(|user| client.admits(user))?.clone();
     Some(Owner { client, user: Some(user) })
 }

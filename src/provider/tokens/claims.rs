@@ -2,7 +2,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     provider::Authorization,
-    realm::{Client, Realm, STANDARD_SCOPES, User, claims::RESERVED_CLAIMS},
+    realm::{Client, Realm, User, claims::RESERVED_CLAIMS, is_standard_scope},
 };
 
 /// Where claims about a person go.
@@ -61,8 +61,7 @@ fn wanted<'a>(request: &ClaimRequest<'a>, purpose: Purpose) -> Vec<&'a str> {
     let realm = request.realm;
     let mut names = Vec::new();
     for scope in request.scopes.iter().filter_map(|name| realm.settings.scope(name)) {
-        let is_standard = STANDARD_SCOPES.iter().any(|(name, ..)| *name == &*scope.name);
-        if purpose == Purpose::Access && is_standard && &*scope.name != "groups" {
+        if purpose == Purpose::Access && is_standard_scope(&scope.name) && &*scope.name != "groups" {
             continue;
         }
         for name in scope.claims.iter().map(|name| &**name) {

@@ -18,8 +18,6 @@ pub(crate) struct GrantPayload {
     pub(crate) authorization: Authorization,
     /// As in the code's payload; the artifact's id is its hash.
     pub(crate) grant_id: String,
-    /// The client's [`crate::realm::Incarnation`].
-    pub(crate) incarnation: String,
     /// No refresh token lives longer (seconds since the epoch); none: there is no refresh token.
     pub(crate) refresh_until: Option<i64>,
 }
@@ -51,8 +49,7 @@ impl Grant {
         let refresh_until = Some(until).filter(|until| has_refresh && *until > call.now);
         let expires_at = after(refresh_until.unwrap_or(call.now), client.tokens.access_token);
         let refresh_until = refresh_until.map(Timestamp::as_second);
-        let incarnation = client.incarnation.as_str().to_owned();
-        Self { payload: GrantPayload { authorization, grant_id, incarnation, refresh_until }, session, expires_at }
+        Self { payload: GrantPayload { authorization, grant_id, refresh_until }, session, expires_at }
     }
 
     /// The grant of this id, where it is still there.
@@ -73,11 +70,6 @@ impl Grant {
 
     pub(crate) fn authorization(&self) -> &Authorization {
         &self.payload.authorization
-    }
-
-    /// True where it was this client that was authorised, and no earlier one of its name.
-    pub(crate) fn is_of(&self, client: &Client) -> bool {
-        self.authorization().client_id == *client.id && self.payload.incarnation == client.incarnation.as_str()
     }
 
     /// The grant itself, to be stored.

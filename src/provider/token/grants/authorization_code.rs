@@ -44,7 +44,7 @@ pub(in crate::provider::token) async fn exchange(
 /// Only the one who could redeem the code gets further: a thief who has nothing but the code can't even revoke the owner's tokens with
 /// it.
 fn check_binding(client: &Client, payload: &CodePayload, params: &Params) -> Result<(), OAuthError> {
-    if payload.authorization.client_id != *client.id {
+    if !payload.authorization.is_of(client) {
         return Err(invalid_grant("the code was issued to another client"));
     }
     match params.get("redirect_uri") {

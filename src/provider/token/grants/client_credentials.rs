@@ -5,7 +5,7 @@ use crate::{
         token::{response::TokenResponse, scope, target},
         tokens::{self, Holder, Spaced},
     },
-    realm::{Client, STANDARD_SCOPES},
+    realm::{Client, is_standard_scope},
     store::Change,
 };
 
@@ -33,7 +33,7 @@ pub(in crate::provider::token) async fn exchange(
 fn scopes<'a>(client: &'a Client, params: &'a Params) -> Result<Vec<&'a str>, OAuthError> {
     let own = client.scopes.iter().map(|scope| &**scope);
     let Some(requested) = scope::requested(params)? else {
-        return Ok(own.filter(|scope| !STANDARD_SCOPES.iter().any(|(name, ..)| name == scope)).collect());
+        return Ok(own.filter(|scope| !is_standard_scope(scope)).collect());
     };
     for scope in &requested {
         if matches!(*scope, "openid" | "offline_access") {

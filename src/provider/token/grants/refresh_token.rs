@@ -68,7 +68,7 @@ async fn find(call: &Call, client: &Client, id: &IdHash) -> Result<(Artifact, Gr
         Some(grant) => Grant::find(call, &grant).await?.ok_or_else(unknown)?,
         None => return Err(unknown()),
     };
-    match grant.is_of(client) {
+    match grant.authorization().is_of(client) {
         true => Ok((artifact, grant)),
         false => Err(invalid_grant("the refresh token was issued to another client")),
     }

@@ -108,6 +108,17 @@ async fn a_code_is_refused_to_another_client_and_stays_good_for_its_own() {
 }
 
 #[tokio::test]
+async fn a_code_is_refused_to_a_client_created_anew_under_the_old_name() {
+    let staff = staff();
+    let code = staff.code(openid(), |_| ()).await;
+    let before = staff.realm();
+    staff.publish(realm().client(client("app").anew()).user(user("ada")).build());
+    assert_eq!(staff.redeem("app", &code).await.error(), (400, "invalid_grant".into()));
+    staff.change(|realm| *realm = crate::realm::Realm::clone(&before));
+    assert_eq!(staff.redeem("app", &code).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
 async fn a_code_is_refused_in_another_realm() {
     let staff = staff();
     staff.publish(realm().named("guests").client(client("app")).user(user("ada")).build());
