@@ -1,13 +1,12 @@
 # docker build --tag realmkeeper:0.1.0 .
-FROM docker.io/library/rust:1.95-bookworm AS build
+FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY . .
-# rust-toolchain.toml also asks for rustfmt and clippy, which a build does without; .cargo/config.toml asks for a linker that is
-# only faster.
+# rust-toolchain.toml also asks for rustfmt and clippy, which a build does without.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     rm rust-toolchain.toml \
-    && RUSTFLAGS= cargo build --release --locked --bin realmkeeper \
+    && cargo build --release --locked --bin realmkeeper \
     && cp target/release/realmkeeper /realmkeeper
 # A folder that the user of the image may write to, for a volume with SQLite in it.
 RUN mkdir /data

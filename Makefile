@@ -5,20 +5,18 @@ SHELL := bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/realmkeeper
 export CARGO_TARGET_DIR ?= $(cache)/target
 export npm_config_cache ?= $(cache)/npm
-# .cargo/config.toml asks for mold; where there is none, the linker of the toolchain does.
-cargo := env $$(command -v mold >/dev/null || echo RUSTFLAGS=) cargo
 
 run: ## serves examples/quickstart on http://localhost:8080
-	scripts/setup build && $(cargo) run -- serve examples/quickstart
+	scripts/setup build && cargo run -- serve examples/quickstart
 
 test: ## every test: against a real API server, a real browser, and relying parties from npm
-	scripts/setup && scripts/control-plane && npm ci --prefix tests/peers/openid-client && $(cargo) test --no-fail-fast
+	scripts/setup && scripts/control-plane && npm ci --prefix tests/peers/openid-client && cargo test --no-fail-fast
 
 lint: ## formatting and lints, as CI has them
-	scripts/setup build && $(cargo) fmt --check && $(cargo) clippy --all-targets -- -D warnings
+	scripts/setup build && cargo fmt --check && cargo clippy --all-targets -- -D warnings
 
 bench: ## requests a second beside a bare server, on one core: docs/performance.md says how to read it
-	scripts/setup build && $(cargo) bench --bench load
+	scripts/setup build && cargo bench --bench load
 
 crds: ## writes crds/ and docs/resources.md anew from the Rust types
-	scripts/setup build && $(cargo) run --quiet -- crds --output crds && cp crds/*.yaml deploy/crds && REALMKEEPER_WRITE_REFERENCE=1 $(cargo) test --quiet --test provider the_reference
+	scripts/setup build && cargo run --quiet -- crds --output crds && cp crds/*.yaml deploy/crds && REALMKEEPER_WRITE_REFERENCE=1 cargo test --quiet --test provider the_reference
