@@ -52,7 +52,7 @@ fn a_client_gets_a_secret_in_the_shape_of_service_binding() {
     let current = &status["credentials"]["current"];
     assert_eq!(current["id"], meta["annotations"]["realmkeeper.dev/credential-id"]);
     assert_eq!(current["issuedAt"], meta["annotations"]["realmkeeper.dev/issued-at"]);
-    assert_eq!(house.events_about(Kind::OidcClient, "app"), ["NamespaceNotAllowed", "CredentialsCreated"][1..]);
+    assert_eq!(house.events_about(Kind::OidcClient, "app"), ["CredentialsCreated"]);
 }
 
 #[test]
