@@ -48,7 +48,6 @@ pub struct Controller {
     generator: Box<dyn Generator>,
     retries: Retries,
     applying: Option<Applying>,
-    next: Option<Timestamp>,
 }
 
 /// A plan that is under way.
@@ -93,7 +92,6 @@ impl Controller {
             generator: Box::new(SystemGenerator),
             retries: Retries::default(),
             applying: None,
-            next: None,
         }
     }
 
@@ -160,7 +158,7 @@ impl Controller {
             let objects = self.index.take_unplanned(MAX_OBJECTS);
             let mut plan = plan::build(&self.index, objects.clone(), since, &mut *self.generator);
             self.measure("plan", since, ReconcileOutcome::Success);
-            self.next = plan.next;
+            self.index.planned(&objects, &plan);
             let deferred = std::mem::take(&mut plan.deferred);
             if !plan.is_empty() {
                 tracing::debug!(
@@ -233,14 +231,13 @@ impl Controller {
         let now = (self.clock)();
         let due = self.retries.due(now);
         self.index.replan(due);
-        if self.next.is_some_and(|next| next <= now) {
-            self.next = None;
-            self.index.wake(now);
-        }
+        self.index.wake(now);
     }
 
     fn pause(&self) -> Duration {
-        let Some(next) = [self.next, self.retries.next()].into_iter().flatten().min() else { return MAX_SLEEP };
+        let Some(next) = [self.index.next_wake(), self.retries.next()].into_iter().flatten().min() else {
+            return MAX_SLEEP;
+        };
         let until = next.duration_since((self.clock)());
         Duration::try_from(until).unwrap_or(Duration::ZERO).min(MAX_SLEEP)
     }

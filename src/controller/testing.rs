@@ -243,9 +243,14 @@ impl FakeCluster {
                 self.writes.push(format!("{verb} {key}"));
                 outcome.observed.push(self.put(value, now));
             }
-            (SecretMode::Apply { uid }, old) => {
-                let old = old.unwrap();
-                assert_eq!(old["metadata"]["uid"].as_str(), uid.as_deref());
+            (SecretMode::Apply { uid, resource_version }, old) => {
+                let Some(old) = old else { return };
+                let is_meant = |field: &str, meant: &Option<String>| {
+                    meant.is_none() || old["metadata"][field].as_str() == meant.as_deref()
+                };
+                if !is_meant("uid", uid) || !is_meant("resourceVersion", resource_version) {
+                    return;
+                }
                 assert!(old["immutable"] != json!(true) || old["data"] == value["data"]);
                 self.writes.push(format!("{verb} {key}"));
                 outcome.observed.push(self.put(value, now));
@@ -316,7 +321,9 @@ impl House {
         self.index.evaluate();
         self.index.publish(&self.registry);
         let objects = self.index.take_unplanned(usize::MAX);
-        plan::build(&self.index, objects, self.now, &mut self.generator)
+        let plan = plan::build(&self.index, objects.clone(), self.now, &mut self.generator);
+        self.index.planned(&objects, &plan);
+        plan
     }
 
     /// Performs a plan as the controller does.

@@ -137,7 +137,8 @@ async fn a_foreign_secret_is_reported_and_left_alone() {
     assert_eq!(writer.namespace.secret("theirs", SOON).await["value"], "theirs");
 
     let name = ObjectName::new(&*writer.namespace.name, "theirs");
-    let deletion = SecretDeletion { name, subject: writer.key(Kind::Realm, "staff"), uid: None };
+    let deletion =
+        SecretDeletion { name, subject: writer.key(Kind::Realm, "staff"), uid: None, resource_version: None };
     let outcome = writer.applier.apply(Plan { deletions: vec![deletion], ..Plan::default() }).await;
     assert!(is_quiet(&outcome));
     assert_eq!(writer.namespace.secret("theirs", SOON).await["value"], "theirs", "nor is it deleted");
@@ -149,7 +150,7 @@ async fn an_applied_secret_is_what_the_plan_says_and_only_the_one_that_was_meant
     let writer = writer().await;
     writer.write(writer.secret("kept", SecretMode::Create, "first")).await;
     let uid = writer.secrets().get("kept").await.unwrap().uid();
-    let mut write = writer.secret("kept", SecretMode::Apply { uid: uid.clone() }, "second");
+    let mut write = writer.secret("kept", SecretMode::Apply { uid: uid.clone(), resource_version: None }, "second");
     write.data = BTreeMap::from([("other".into(), Secret::new("x")), ("value".into(), Secret::new("second"))]);
     assert!(matches!(writer.write(write.clone()).await.observed.as_slice(), [Event::Applied(_)]));
     assert_eq!(writer.namespace.secret("kept", SOON).await.len(), 2);
@@ -159,7 +160,7 @@ async fn an_applied_secret_is_what_the_plan_says_and_only_the_one_that_was_meant
     assert_eq!(entries, BTreeMap::from([("value".into(), "second".into())]));
 
     for uid in [Some("00000000-0000-0000-0000-000000000000".to_owned()), uid] {
-        write.mode = SecretMode::Apply { uid };
+        write.mode = SecretMode::Apply { uid, resource_version: None };
         write.data = BTreeMap::from([("value".into(), Secret::new("third"))]);
         if writer.secrets().get_opt("kept").await.unwrap().is_some() {
             let outcome = writer.write(write.clone()).await;
@@ -173,6 +174,27 @@ async fn an_applied_secret_is_what_the_plan_says_and_only_the_one_that_was_meant
     }
 }
 
+/// A replica that was paused wakes with a plan of before: what its successor wrote meanwhile must stand.
+#[tokio::test]
+async fn a_plan_made_of_an_earlier_version_changes_nothing() {
+    let writer = writer().await;
+    writer.write(writer.secret("fenced", SecretMode::Create, "first")).await;
+    let seen = writer.secrets().get("fenced").await.unwrap();
+    let successors = writer.secret("fenced", SecretMode::over(&seen), "of the successor");
+    assert!(matches!(writer.write(successors).await.observed.as_slice(), [Event::Applied(_)]));
+
+    let outcome = writer.write(writer.secret("fenced", SecretMode::over(&seen), "of the paused one")).await;
+    assert!(is_quiet(&outcome) && outcome.observed.is_empty(), "{outcome:?}");
+    let deletion = SecretDeletion::of(
+        &ObjectName::new(&*writer.namespace.name, "fenced"),
+        &seen,
+        &writer.key(Kind::Realm, "staff"),
+    );
+    let outcome = writer.applier.apply(Plan { deletions: vec![deletion], ..Plan::default() }).await;
+    assert!(is_quiet(&outcome) && outcome.observed.is_empty(), "{outcome:?}");
+    assert_eq!(writer.namespace.secret("fenced", SOON).await["value"], "of the successor");
+}
+
 #[tokio::test]
 async fn a_generated_secret_is_deleted_if_it_is_the_one_that_is_meant() {
     let writer = writer().await;
@@ -180,7 +202,7 @@ async fn a_generated_secret_is_deleted_if_it_is_the_one_that_is_meant() {
     let uid = writer.secrets().get("old").await.unwrap().uid();
     let delete = async |uid: Option<String>| {
         let name = ObjectName::new(&*writer.namespace.name, "old");
-        let deletion = SecretDeletion { name, subject: writer.key(Kind::Realm, "staff"), uid };
+        let deletion = SecretDeletion { name, subject: writer.key(Kind::Realm, "staff"), uid, resource_version: None };
         writer.applier.apply(Plan { deletions: vec![deletion], ..Plan::default() }).await
     };
     let outcome = delete(Some("00000000-0000-0000-0000-000000000000".into())).await;

@@ -273,7 +273,7 @@ mod tests {
         let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(".realmkeeper/secrets/monitoring/grafana-oidc.yaml"), 0o600);
         assert_eq!(mode(".realmkeeper/secrets/monitoring"), 0o700);
-        apply(&applier, write(SecretMode::Apply { uid: None }, "third")).await;
+        apply(&applier, write(SecretMode::Apply { uid: None, resource_version: None }, "third")).await;
         assert_eq!(read(folder.path()), "third");
         assert_eq!(fs::read_dir(folder.path().join(".realmkeeper/secrets/monitoring")).unwrap().count(), 1);
     }

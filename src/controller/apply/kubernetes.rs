@@ -122,10 +122,11 @@ impl KubernetesApplier {
         if !is_meant || !is_ours(found.labels()) {
             return Written::Done(None);
         }
-        let preconditions = Preconditions { uid: found.uid(), resource_version: None };
+        let preconditions = Preconditions { uid: found.uid(), resource_version: deletion.resource_version.clone() };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match ask(api.delete(&deletion.name.name, &params)).await {
-            Answer::Done(_) | Answer::Overtaken | Answer::Exists => gone(),
+            Answer::Done(_) => gone(),
+            Answer::Overtaken | Answer::Exists => Written::Done(None),
             Answer::Failed(message) => failed(message),
         }
     }

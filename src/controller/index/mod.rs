@@ -17,6 +17,7 @@ mod served;
 pub mod spec;
 /// What was judged about each object.
 pub mod state;
+mod timers;
 /// The objects as the source has them.
 pub mod world;
 
@@ -28,11 +29,12 @@ pub use membership::Membership;
 use served::Served;
 use spec::RealmSpec;
 pub use state::{Names, Serving, States};
+use timers::Timers;
 use world::{Touched, World};
 
 use super::{
     checks::{Finding, references},
-    plan::StatusPatch,
+    plan::{Plan, StatusPatch},
     source::{Event, Kind, ObjectKey},
 };
 use crate::realm::{InvalidIssuer, Issuer, ObjectName, Realm, Registry};
@@ -87,6 +89,7 @@ pub struct Index {
     refused: BTreeMap<ObjectName, (ObjectKey, Timestamp)>,
     /// What the last write for an object failed with.
     failures: BTreeMap<ObjectKey, String>,
+    timers: Timers,
 }
 
 impl Index {
@@ -105,6 +108,7 @@ impl Index {
             deleted: BTreeSet::new(),
             refused: BTreeMap::new(),
             failures: BTreeMap::new(),
+            timers: Timers::default(),
         }
     }
 
@@ -176,12 +180,21 @@ impl Index {
         self.unplanned.extend(keys);
     }
 
-    /// What depends on the time is planned again: the states of keys, and creations that were refused.
+    /// Remembers when the objects of a plan must be planned again, in place of what was remembered for them before.
+    pub fn planned(&mut self, objects: &BTreeSet<ObjectKey>, plan: &Plan) {
+        for key in objects {
+            self.timers.set(key, plan.wakes.get(key).copied());
+        }
+    }
+
+    /// Objects whose time has come are planned again.
     pub fn wake(&mut self, now: Timestamp) {
-        let timed = self.world.keys().filter(|key| matches!(key.kind, Kind::Realm | Kind::SigningKey));
-        let refused =
-            self.refused.values().filter(|(_, retry_at)| *retry_at <= now).map(|(subject, _)| subject.clone());
-        self.unplanned.extend(timed.chain(refused));
+        self.unplanned.extend(self.timers.due(now));
+    }
+
+    /// When to [`Self::wake`] next; none: only an event can change anything.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.timers.next()
     }
 
     /// A status was written: it is known before the source says so, and nothing is told twice meanwhile.
@@ -191,6 +204,9 @@ impl Index {
 
     /// A Secret could not be created because one that is not ours is there; it is tried again at `retry_at`.
     pub fn refused(&mut self, secret: &ObjectName, subject: &ObjectKey, retry_at: Timestamp) {
+        // Plans are made in whole seconds: one at `retry_at` must not be too early.
+        let whole = retry_at.as_second().saturating_add(i64::from(retry_at.subsec_nanosecond() > 0));
+        let retry_at = Timestamp::from_second(whole).unwrap_or(retry_at);
         self.refused.insert(secret.clone(), (subject.clone(), retry_at));
         self.mark(subject.clone());
     }
@@ -226,13 +242,6 @@ impl Index {
     /// The realm as it is served.
     pub fn realm(&self, name: &ObjectName) -> Option<&Realm> {
         self.served.get(name)
-    }
-
-    /// When something changes with time alone: a key comes, signs or goes, or a creation that was refused is due again.
-    pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
-        let keys = self.served.realms().filter_map(|realm| realm.keyring.next_change(now));
-        let refused = self.refused.values().map(|(_, retry_at)| *retry_at).filter(|retry_at| *retry_at > now);
-        keys.chain(refused).min()
     }
 
     /// The Realm as its children see it.

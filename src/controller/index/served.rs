@@ -19,11 +19,6 @@ impl Served {
         self.realms.get(name)
     }
 
-    /// Every realm that is served.
-    pub fn realms(&self) -> impl Iterator<Item = &Realm> {
-        self.realms.values()
-    }
-
     /// Serves a realm from now on, or with other settings; its children stay.
     pub fn put(&mut self, name: &ObjectName, issuer: &Issuer, settings: &Arc<Settings>) {
         self.touched.insert(name.clone());

@@ -48,9 +48,9 @@ pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), j
     let secret_name = ObjectName::new(name.namespace.clone(), binding.name.clone());
     let is_refused = index.refused_until(&secret_name).is_some();
     let mode = match ownership::standing(&key, index.world.secrets.get(&secret_name), is_refused) {
-        Standing::Ours(secret) => SecretMode::Apply { uid: secret.metadata.uid.clone() },
+        Standing::Ours(secret) => SecretMode::over(secret),
         _ if index.world.secrets.get(&secret_name).is_some() => return Ok(()),
-        _ if builder.may_create(&secret_name) => SecretMode::Create,
+        _ if builder.may_create(&key, &secret_name) => SecretMode::Create,
         _ => return Ok(()),
     };
     let credential = credential(builder, &key, record, binding)?;
@@ -170,8 +170,7 @@ fn remove_others(builder: &mut Builder<'_>, key: &ObjectKey, in_force: Option<&O
     for (name, secret) in builder.index.world.owned(key) {
         let is_owned = secret.metadata.owner_references.as_ref().is_some_and(|references| !references.is_empty());
         if Some(name) != in_force && is_owned {
-            let uid = secret.metadata.uid.clone();
-            builder.plan.deletions.push(SecretDeletion { name: name.clone(), subject: key.clone(), uid });
+            builder.plan.deletions.push(SecretDeletion::of(name, secret, key));
         }
     }
 }

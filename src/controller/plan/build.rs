@@ -26,7 +26,6 @@ pub fn build(index: &Index, objects: BTreeSet<ObjectKey>, now: Timestamp, genera
             builder.plan.deferred.push(key);
         }
     }
-    builder.plan.next = index.next_change(now);
     builder.plan
 }
 
@@ -49,10 +48,15 @@ impl Builder<'_> {
             Kind::Realm => {
                 default_keys::plan(self, &key.name);
                 statuses::realm(self, &key.name);
+                self.wake_with_keys(key, &key.name);
                 Ok(())
             }
             Kind::SigningKey => {
                 statuses::signing_key(self, &key.name);
+                let state = self.index.states.signing_keys.get(&key.name);
+                if let Some(realm) = state.and_then(|state| state.realm.as_ref()) {
+                    self.wake_with_keys(key, realm);
+                }
                 keys::plan(self, &key.name)
             }
             Kind::Group => {
@@ -78,15 +82,34 @@ impl Builder<'_> {
         self.plan.forgotten.push(owner.clone());
         for (name, secret) in self.index.world.owned(owner) {
             if secret.metadata.owner_references.as_ref().is_some_and(|references| !references.is_empty()) {
-                let uid = secret.metadata.uid.clone();
-                self.plan.deletions.push(SecretDeletion { name: name.clone(), subject: owner.clone(), uid });
+                self.plan.deletions.push(SecretDeletion::of(name, secret, owner));
             }
         }
     }
 
-    /// Whether the creation of a Secret may be tried: it was not refused, or long enough ago.
-    pub fn may_create(&self, secret: &ObjectName) -> bool {
-        self.index.refused_until(secret).is_none_or(|until| until <= self.now)
+    /// Whether the creation of a Secret may be tried: it was not refused, or long enough ago. If not, it is looked at again then.
+    pub fn may_create(&mut self, subject: &ObjectKey, secret: &ObjectName) -> bool {
+        match self.index.refused_until(secret) {
+            Some(until) if until > self.now => {
+                self.wake(subject, until);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// The object must be planned again at this time, or earlier; the time has not come yet.
+    pub fn wake(&mut self, key: &ObjectKey, at: Timestamp) {
+        let earliest = self.plan.wakes.entry(key.clone()).or_insert(at);
+        *earliest = at.min(*earliest);
+    }
+
+    /// The object must be planned again when a key of the Realm comes, signs or goes.
+    fn wake_with_keys(&mut self, key: &ObjectKey, realm: &ObjectName) {
+        let next = self.index.realm(realm).and_then(|realm| realm.keyring.next_change(self.now));
+        if let Some(next) = next {
+            self.wake(key, next);
+        }
     }
 
     /// Whether one more key may be made in this plan.

@@ -43,7 +43,7 @@ pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), j
     if !matches!(ownership::standing(&key, index.world.secrets.get(&secret), false), Standing::Free) {
         return Ok(());
     }
-    if !builder.may_create(&secret) {
+    if !builder.may_create(&key, &secret) {
         return Ok(());
     }
     if !builder.may_make_key() {
@@ -97,7 +97,7 @@ fn mend_owners(builder: &mut Builder<'_>, key: &ObjectKey, record: &Record<api::
         let kept = [marks::PUBLISHED_AT, marks::ACTIVE_FROM, marks::KEY_ID];
         let kept =
             kept.into_iter().filter_map(|name| Some((name.to_owned(), marks::annotation(secret, name)?.to_owned())));
-        let mode = SecretMode::Apply { uid: secret.metadata.uid.clone() };
+        let mode = SecretMode::over(secret);
         Some(write(key, record, spec, name.clone(), mode, kept.collect(), pem))
     };
     let writes: Vec<_> = wrong.filter_map(rewrite).collect();

@@ -13,7 +13,10 @@ mod keys;
 mod secret_write;
 mod statuses;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use serde_json::Value;
 
 use super::source::{Kind, ObjectKey};
@@ -40,8 +43,8 @@ pub struct Plan {
     pub events: Vec<EventRecord>,
     /// Objects that this plan left out, to be planned again at once.
     pub deferred: Vec<ObjectKey>,
-    /// Without any event, look again at this time; none: only an event can change anything.
-    pub next: Option<Timestamp>,
+    /// Objects that must be planned again at a time though no event says so; for the others only an event can change anything.
+    pub wakes: BTreeMap<ObjectKey, Timestamp>,
 }
 
 impl Plan {
@@ -65,6 +68,8 @@ pub struct SecretDeletion {
     pub subject: ObjectKey,
     /// A precondition of the deletion where it is known: another Secret of this name is left alone.
     pub uid: Option<String>,
+    /// Another, where it is known: a Secret that has changed since it was seen is left alone, and the next plan looks at it again.
+    pub resource_version: Option<String>,
 }
 
 /// A resource to create, never to update.
@@ -129,6 +134,12 @@ pub struct EventRecord {
 }
 
 impl SecretDeletion {
+    /// Of this Secret as it was seen.
+    pub fn of(name: &ObjectName, secret: &KubeSecret, subject: &ObjectKey) -> Self {
+        let (uid, resource_version) = (secret.metadata.uid.clone(), secret.metadata.resource_version.clone());
+        Self { name: name.clone(), subject: subject.clone(), uid, resource_version }
+    }
+
     /// The Secret as a key.
     pub fn key(&self) -> ObjectKey {
         ObjectKey { kind: Kind::Secret, name: self.name.clone() }

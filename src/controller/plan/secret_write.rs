@@ -40,12 +40,23 @@ pub enum SecretMode {
     /// replica was first, which is no error; without one of them it is foreign, or will never be seen by our watch, and is
     /// reported as such ([`super::super::apply::ApplyOutcome::foreign`]).
     Create,
-    /// By forced server-side apply over one that is known to be ours. With a `uid`, put into `metadata.uid` of the patch, the API
-    /// server refuses it (409) where the Secret was deleted or replaced meanwhile: the next plan knows better.
+    /// By forced server-side apply over one that is known to be ours, as it was seen: the API server refuses it (409) where the Secret
+    /// was deleted, replaced or changed meanwhile, and the next plan knows better. So a replica that was paused and believes
+    /// that it still leads can't undo what its successor wrote.
     Apply {
         /// The `uid` of the Secret that is meant; none where there is no cluster.
         uid: Option<String>,
+        /// The `resourceVersion` that was seen; none where there is no cluster.
+        resource_version: Option<String>,
     },
+}
+
+impl SecretMode {
+    /// Over this Secret and no other version of it.
+    pub fn over(secret: &KubeSecret) -> Self {
+        let (uid, resource_version) = (secret.metadata.uid.clone(), secret.metadata.resource_version.clone());
+        Self::Apply { uid, resource_version }
+    }
 }
 
 /// Whom a Secret goes with.
@@ -83,15 +94,16 @@ impl SecretWrite {
     /// The manifest, for `create` or as a server-side apply patch. It holds the secret bytes and its `Debug` would print them: send
     /// it, and log nothing of it.
     pub fn manifest(&self) -> KubeSecret {
-        let uid = match &self.mode {
-            SecretMode::Create => None,
-            SecretMode::Apply { uid } => uid.clone(),
+        let (uid, resource_version) = match &self.mode {
+            SecretMode::Create => (None, None),
+            SecretMode::Apply { uid, resource_version } => (uid.clone(), resource_version.clone()),
         };
         KubeSecret {
             metadata: ObjectMeta {
                 name: Some(self.name.name.to_string()),
                 namespace: Some(self.name.namespace.to_string()),
                 uid,
+                resource_version,
                 labels: Some(self.labels.clone()),
                 annotations: Some(self.annotations.clone()),
                 owner_references: self.owner.as_ref().map(|owner| vec![owner.reference()]),
@@ -116,7 +128,7 @@ mod tests {
         let write = SecretWrite {
             name: ObjectName::new("monitoring", "grafana-oidc"),
             subject: ObjectKey::new(Kind::OidcClient, "monitoring", "grafana"),
-            mode: SecretMode::Apply { uid: Some("u1".into()) },
+            mode: SecretMode::Apply { uid: Some("u1".into()), resource_version: Some("7".into()) },
             type_: "servicebinding.io/oauth2",
             immutable: false,
             labels: BTreeMap::from([("a".into(), "b".into())]),
@@ -132,7 +144,7 @@ mod tests {
                 "apiVersion": "v1",
                 "kind": "Secret",
                 "metadata": {
-                    "name": "grafana-oidc", "namespace": "monitoring", "uid": "u1", "labels": {"a": "b"}, "annotations": {},
+                    "name": "grafana-oidc", "namespace": "monitoring", "uid": "u1", "resourceVersion": "7", "labels": {"a": "b"}, "annotations": {},
                     "ownerReferences": [{
                         "apiVersion": "realmkeeper.dev/v1alpha1", "kind": "OidcClient", "name": "grafana", "uid": "u2",
                         "controller": true, "blockOwnerDeletion": false,

@@ -184,7 +184,7 @@ fn a_foreign_secret_that_no_watch_sees_is_tried_again_now_and_then() {
     house.index.replan_all();
     let plan = house.plan();
     assert!(plan.is_empty());
-    let next = plan.next.unwrap();
+    let next = house.index.next_wake().unwrap();
     assert!(next > house.now && next <= house.now + SignedDuration::from_mins(5));
     house.now = next;
     house.index.wake(next);

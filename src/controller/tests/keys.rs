@@ -179,7 +179,7 @@ fn a_key_that_is_to_sign_later_is_published_first_and_the_plan_says_when_to_look
     };
     assert_eq!(states(&house), "Published Active");
     assert_eq!(signer(&house, Algorithm::Es256), old);
-    assert_eq!(house.plan().next, Some(active));
+    assert_eq!(house.index.next_wake(), Some(active));
     house.now = active;
     house.index.wake(active);
     let writes = house.settle();
