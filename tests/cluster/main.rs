@@ -29,6 +29,7 @@ mod schema;
 mod startup;
 mod tenancy;
 mod tour;
+mod upgrade;
 mod watches;
 mod workload;
 mod writes;
