@@ -14,6 +14,8 @@ pub mod cli;
 pub mod controller;
 /// JWS and JWK: keys parsed once, signing without parsing them again.
 pub mod jose;
+/// `kubectl realmkeeper`: what a person does from the shell, with their own rights at the API server.
+pub mod plugin;
 /// The OpenID Provider: endpoints, grants, tokens and pages.
 pub mod provider;
 /// The hall: pure values that the controller publishes and the provider reads.

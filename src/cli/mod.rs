@@ -5,10 +5,13 @@ use clap::{Parser, Subcommand};
 mod check;
 mod crds;
 mod hash_password;
+mod kubectl;
 mod operator;
 mod options;
 mod run;
 mod serve;
+
+use crate::plugin;
 
 pub use options::{LogFormat, OperatorOptions, ServeOptions, ServerOptions, StoreArgument, Tls, WorkloadTrust};
 
@@ -22,7 +25,7 @@ pub use options::{LogFormat, OperatorOptions, ServeOptions, ServerOptions, Store
     version,
     arg_required_else_help = true,
     subcommand_required = true,
-    after_help = "Every option is an environment variable too: --public-url is REALMKEEPER_PUBLIC_URL.\n\
+    after_help = "Every option is an environment variable too, but for those of kubectl: --public-url is REALMKEEPER_PUBLIC_URL.\n\
                   Exit codes: 0 done, 1 failed (the reason stands on standard error), 2 wrong usage."
 )]
 struct Cli {
@@ -58,17 +61,26 @@ enum Command {
     ///
     /// Example: printf %s "$PASSWORD" | realmkeeper hash-password
     HashPassword,
+    /// What a person does from the shell: `kubectl realmkeeper` by another name
+    ///
+    /// Where the binary is called kubectl-realmkeeper and stands on the PATH, kubectl finds it as a plugin, and `kubectl realmkeeper
+    /// COMMAND` is the same as `realmkeeper kubectl COMMAND`: ln -s realmkeeper kubectl-realmkeeper
+    #[command(arg_required_else_help = true, after_help = plugin::arguments::EXIT_CODES)]
+    Kubectl(Box<plugin::Arguments>),
 }
 
-/// Parses the command line and runs the command.
+/// Parses the command line and runs the command: that of kubectl's plugin where the program is called by its name.
 pub fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("realmkeeper: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let program = std::env::args_os().next().unwrap_or_default();
+    let (name, done) = if plugin::is_called_so(&program) {
+        ("kubectl realmkeeper", kubectl::run(plugin::Standalone::parse().arguments))
+    } else {
+        ("realmkeeper", run(Cli::parse().command))
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("{name}: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -78,6 +90,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(options) => check::run(&options),
         Command::Crds(options) => crds::run(&options),
         Command::HashPassword => hash_password::run(),
+        Command::Kubectl(arguments) => kubectl::run(*arguments),
     }
 }
 
@@ -92,14 +105,14 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Every option of every command, by command.
+    /// Every option of every command, by command; those of the plugin follow kubectl's conventions instead.
     fn options() -> Vec<(String, clap::Arg)> {
         let cli = Cli::command();
         let named = |command: &clap::Command| {
             let name = command.get_name().to_owned();
             command.get_opts().cloned().map(move |arg| (name.clone(), arg)).collect::<Vec<_>>()
         };
-        cli.get_subcommands().flat_map(named).collect()
+        cli.get_subcommands().filter(|command| command.get_name() != "kubectl").flat_map(named).collect()
     }
 
     #[test]
@@ -111,6 +124,15 @@ mod tests {
             assert_eq!(env.as_deref(), Some(&*expected), "{command} --{long}");
             assert!(option.get_help().is_some(), "{command} --{long}");
         }
+    }
+
+    #[test]
+    fn the_commands_of_the_plugin_are_reached_without_a_link() {
+        let line =
+            ["realmkeeper", "kubectl", "authentication-config", "staff", "--client-id", "kubectl", "-n", "identity"];
+        let Command::Kubectl(arguments) = Cli::try_parse_from(line).unwrap().command else { panic!() };
+        assert_eq!(arguments.options.connection.namespace.as_deref(), Some("identity"));
+        assert_eq!(Cli::try_parse_from(["realmkeeper", "kubectl", "frobnicate"]).unwrap_err().exit_code(), 2);
     }
 
     #[test]

@@ -32,22 +32,52 @@ fn the_pattern_of_the_tour_is_no_rubber_stamp() {
 #[test]
 fn the_readme_names_every_command_and_option() {
     let readme = repository("README.md");
-    let help = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_realmkeeper")).args(arguments).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let commands = help(&["--help"]);
-    let commands = commands.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
-    for command in commands.lines().filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help") {
+    for command in commands(&[]) {
         assert!(readme.contains(&format!("`realmkeeper {command}")), "README.md does not name the command {command}");
-        let text = help(&[command, "--help"]);
-        let options = text.lines().filter_map(|line| line.trim().strip_prefix("--"));
-        let options: Vec<_> = options.map(|rest| rest.split([' ', '=']).next().unwrap()).collect();
-        assert!(options.len() > 5 || !matches!(command, "serve" | "operator"), "the help is read: {options:?}");
-        for option in options {
+        let options = options(&[&command]);
+        assert!(options.len() > 5 || !matches!(&*command, "serve" | "operator"), "the help is read: {options:?}");
+        // Those of the plugin have a page of their own.
+        for option in options.iter().filter(|_| command != "kubectl") {
             assert!(readme.contains(&format!("`--{option}`")), "README.md does not name {command} --{option}");
         }
     }
+}
+
+#[test]
+fn the_page_of_the_plugin_names_every_command_and_option() {
+    let page = repository("docs/kubectl.md");
+    for command in commands(&["kubectl"]) {
+        assert!(page.contains(&format!("`kubectl realmkeeper {command}")), "docs/kubectl.md does not name {command}");
+        let options = options(&["kubectl", &command]);
+        assert!(options.len() > 4, "the help is read: {options:?}");
+        for option in options {
+            assert!(page.contains(&format!("`--{option}`")), "docs/kubectl.md does not name {command} --{option}");
+        }
+    }
+}
+
+fn help(command: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_realmkeeper")).args(command).arg("--help").output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The commands below this one.
+fn commands(above: &[&str]) -> Vec<String> {
+    let text = help(above);
+    let list = text.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names = list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+    names.map(str::to_owned).collect()
+}
+
+fn options(command: &[&str]) -> Vec<String> {
+    let text = help(command);
+    let long = text.lines().filter_map(|line| {
+        let line = line.trim();
+        line.strip_prefix("--").or_else(|| line.get(2..)?.strip_prefix(", --").filter(|_| line.starts_with('-')))
+    });
+    let names = long.map(|rest| rest.split([' ', '=']).next().unwrap().to_owned());
+    names.filter(|name| !matches!(&**name, "help" | "version")).collect()
 }
 
 #[test]
@@ -57,6 +87,7 @@ fn links_of_the_documentation_lead_somewhere() {
         "CONTRIBUTING.md",
         "SECURITY.md",
         "docs/workloads.md",
+        "docs/kubectl.md",
         "docs/kubernetes-api.md",
         "docs/performance.md",
     ] {

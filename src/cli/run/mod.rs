@@ -1,7 +1,7 @@
 //! What `serve` and `operator` share: listeners, store, sweeper, readiness, signals. A command brings the controller.
 
 mod announce;
-mod clock;
+pub(in crate::cli) mod clock;
 mod gauges;
 mod readiness;
 mod signals;
