@@ -4,6 +4,7 @@ use super::{
     authentication_config::AuthenticationConfigOptions,
     connection::ConnectionOptions,
     output::{ColorChoice, Format},
+    token::TokenOptions,
 };
 
 /// The command line of the binary under the name `kubectl-realmkeeper`.
@@ -67,6 +68,12 @@ pub enum Command {
     /// It is the AuthenticationConfiguration (apiserver.config.k8s.io/v1) for kube-apiserver's option --authentication-config. The
     /// issuer is that of the Realm's status.
     AuthenticationConfig(Box<AuthenticationConfigOptions>),
+    /// Print a token of a realm
+    ///
+    /// A person signs in with the browser; a pod authenticates by its projected ServiceAccount token (--workload). Tokens are kept in
+    /// ${XDG_CACHE_HOME:-~/.cache}/kubectl-realmkeeper and refreshed. With --exec-credential it is a credential plugin for kubeconfig.
+    /// With -o json or yaml the whole answer of the provider is printed, the refresh token too.
+    Token(Box<TokenOptions>),
 }
 
 #[cfg(test)]

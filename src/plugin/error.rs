@@ -1,6 +1,9 @@
 use std::io;
 
-use super::connection::{ApiError, ConnectionError};
+use super::{
+    connection::{ApiError, ConnectionError},
+    token::TokenError,
+};
 
 /// Why a command did not do what it was asked for: a sentence for people, with what to do. It never holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +14,9 @@ pub enum PluginError {
     /// The API server refused, or can't be reached.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// Standard output is gone.
     #[error("can't write to standard output: {0}")]
     Write(#[source] io::Error),

@@ -19,6 +19,8 @@ pub mod names;
 pub mod output;
 /// What commands ask of Realms and OidcClients.
 pub mod realms;
+/// A token for a person or a workload.
+pub mod token;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -79,6 +81,7 @@ pub async fn run(arguments: Arguments, clock: Clock) -> Result<ExitCode, PluginE
     let mut plugin = Plugin { connection: arguments.options.connection, console, clock };
     let done = match arguments.command {
         Command::AuthenticationConfig(options) => authentication_config::run(*options, &mut plugin).await,
+        Command::Token(options) => token::run(*options, &mut plugin).await,
     };
     match done {
         // Whoever reads has had enough: `… | head`.

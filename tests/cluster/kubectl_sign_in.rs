@@ -1,20 +1,21 @@
 //! kube-apiserver itself as a relying party: it trusts a realm, and people use kubectl with its ID tokens.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
     conformance::by,
     control_plane::{
         Ca, ControlPlane, Namespace, Options, apply,
-        objects::{kubectl_output, token},
+        objects::{kubectl_command, kubectl_output, token},
         process::work_folder,
         wait::eventually,
     },
-    harness::{Cluster, OperatorOptions},
+    harness::{Cluster, OperatorOptions, http},
     suite::{
-        relying_party::peek,
+        relying_party::{peek, sign_in_at},
         served::{PASSWORD, Served},
     },
 };
@@ -118,6 +119,8 @@ async fn an_id_token_lists_pods_as_the_mapped_user_and_rbac_refuses_the_rest() {
     let config = relying.write_kubeconfig("bob", &tokens.text("id_token"), "default");
     refused(&config, &["get", "pods"], "realm:bob@example.com");
 
+    kubectl_asks_the_plugin(&relying, &served, &ca).await;
+
     // Tokens that are not meant for it.
     let unauthorized = "You must be logged in";
     let (_, theirs) = other.sign_in(&served.browser(), "ada", PASSWORD, "openid email groups").await;
@@ -133,6 +136,63 @@ async fn an_id_token_lists_pods_as_the_mapped_user_and_rbac_refuses_the_rest() {
     // The operator's own ServiceAccount token is none of that API server's either: the clusters are two.
     let own = token(&cluster.plane.admin().await, crate::harness::SYSTEM, "realmkeeper", "").await;
     refused(&relying.write_kubeconfig("operator", &own, "default"), &["get", "pods"], unauthorized);
+}
+
+/// A kubeconfig whose user is nobody yet: kubectl runs `token --exec-credential`, Ada signs in with her browser, and from then on the
+/// cache answers.
+async fn kubectl_asks_the_plugin(relying: &ControlPlane, served: &Served, ca: &Ca) {
+    let folder = work_folder("exec");
+    let authority = folder.path().join("realm-ca.pem");
+    std::fs::write(&authority, ca.pem()).unwrap();
+    let issuer = served.issuer().await;
+    let arguments =
+        ["kubectl", "token", "--exec-credential", "--no-browser", "--issuer", &issuer, "--client-id", "kubectl"];
+    let more = ["--scope", "openid email groups", "--certificate-authority", authority.to_str().unwrap()];
+    let exec = json!({
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": env!("CARGO_BIN_EXE_realmkeeper"),
+        "args": arguments.iter().chain(&more).collect::<Vec<_>>(),
+        "env": [{"name": "XDG_CACHE_HOME", "value": folder.path()}],
+        "interactiveMode": "IfAvailable",
+    });
+    let template = std::fs::read_to_string(relying.write_kubeconfig("exec", "none", "default")).unwrap();
+    let mut config: serde_json::Value = serde_saphyr::from_str(&template).unwrap();
+    config["users"][0]["user"] = json!({"exec": exec});
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+
+    let kubectl = |arguments: &[&str]| {
+        let mut command = tokio::process::Command::from(kubectl_command(&kubeconfig));
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.spawn().unwrap()
+    };
+    let mut pods = kubectl(&["get", "pods", "-o", "name"]);
+    let mut lines = BufReader::new(pods.stderr.take().unwrap()).lines();
+    let url = tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("kubectl shows where to sign in");
+            if line.starts_with("https://") {
+                return line;
+            }
+        }
+    });
+    let back = sign_in_at(&served.browser(), &url.await.unwrap(), "ada", PASSWORD).await;
+    assert!(http().get(back).send().await.unwrap().status().is_success());
+    let output = pods.wait_with_output().await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "pod/engine\n");
+
+    // Nobody is at the browser any more.
+    let who =
+        kubectl(&["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]).wait_with_output().await.unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&who.stdout),
+        "realm:ada@example.com",
+        "{}",
+        String::from_utf8_lossy(&who.stderr)
+    );
+    let refused = kubectl(&["get", "secrets"]).wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("Forbidden") && !said.contains("https://"), "{said}");
 }
 
 /// The ServiceAccount `default`, without which no pod can be made; here no controller makes it.

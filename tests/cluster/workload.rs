@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     conformance::by,
-    control_plane::{Namespace, wait::eventually},
+    control_plane::{Namespace, process::work_folder, wait::eventually},
     harness::{http, shared_cluster, shared_operator},
     suite::relying_party::{Answer, RelyingParty, peek},
 };
@@ -99,6 +99,45 @@ async fn a_projected_token_is_a_client_credential() {
     let endpoint = app.party.endpoint("token_endpoint").to_owned();
     let at_endpoint = app.namespace.token("app", &endpoint).await;
     app.refused("the audience is the issuer (the endpoint could be another's)", &at_endpoint).await;
+}
+
+#[tokio::test]
+async fn the_plugin_gets_a_token_with_the_pods_own() {
+    let app = workload(&["app"]).await;
+    let folder = work_folder("pod");
+    let file = folder.path().join("token");
+    let token = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_realmkeeper"));
+        command.args(["kubectl", "token", "--issuer", &app.issuer, "--service-account-token-file"]).arg(&file);
+        command.args(arguments).env_clear().env("XDG_CACHE_HOME", folder.path()).output().unwrap()
+    };
+    std::fs::write(&file, app.namespace.token("app", &app.issuer).await).unwrap();
+    let printed = eventually("a token", Duration::from_secs(20), || async {
+        let output = token(&[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap()).ok_or(said)
+    })
+    .await;
+    let (_, claims) = app.party.verify(&app.party.jwks().await, printed.trim_end());
+    assert_eq!((&claims["client_id"], &claims["sub"]), (&json!("app"), &json!("app")));
+    // The same again, from the cache: what the file holds by now is not looked at.
+    std::fs::write(&file, app.namespace.token("stranger", &app.issuer).await).unwrap();
+    assert_eq!(String::from_utf8(token(&[]).stdout).unwrap(), printed);
+    let credential: Value = serde_json::from_slice(&token(&["--exec-credential"]).stdout).unwrap();
+    assert_eq!(credential["status"]["token"], printed.trim_end());
+    assert!(credential["status"]["expirationTimestamp"].is_string(), "{credential}");
+
+    let refused = |why: &str| {
+        let output = token(&["--no-cache", "--client-id", "app"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && output.stdout.is_empty() && said.contains(why), "{said}");
+        said
+    };
+    refused("invalid_client");
+    std::fs::write(&file, "hunter2").unwrap();
+    assert!(!refused("holds no ServiceAccount token").contains("hunter2"));
+    std::fs::remove_file(&file).unwrap();
+    refused("can't be read");
 }
 
 #[tokio::test]

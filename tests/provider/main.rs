@@ -27,5 +27,6 @@ mod crash;
 mod hostile;
 mod openid_client;
 mod operation;
+mod plugin_token;
 mod reference;
 mod tour;

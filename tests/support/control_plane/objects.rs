@@ -301,7 +301,8 @@ fn kubectl_apply(kubeconfig: &Path, options: &[&str], yaml: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn kubectl_command(kubeconfig: &Path) -> Command {
+/// kubectl with this kubeconfig, and nothing of the machine's own.
+pub fn kubectl_command(kubeconfig: &Path) -> Command {
     let mut command = Command::new(binaries::find("kubectl"));
     command
         .env("KUBECONFIG", kubeconfig)
