@@ -4,6 +4,8 @@ use super::{
     authentication_config::AuthenticationConfigOptions,
     connection::ConnectionOptions,
     output::{ColorChoice, Format},
+    rotate::RotateOptions,
+    status::StatusOptions,
     token::TokenOptions,
 };
 
@@ -63,6 +65,17 @@ pub struct CommonOptions {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show a realm as a tree, and what is wrong with it first
+    ///
+    /// Shown are its keys with their times, its clients (of all namespaces), users and groups, and every condition that is not as it
+    /// should be. What you may not see is said, and the rest is shown. No Secret is read.
+    Status(StatusOptions),
+    /// Ask for a new signing key or client secret now, and watch it come
+    ///
+    /// Sets the annotation realmkeeper.dev/rotate to a new value, and shows each step as the operator takes it: for a SigningKey
+    /// until the new key signs, for an OidcClient until the new secret is the current one. Former ones stay good for as long as the
+    /// resource says.
+    Rotate(RotateOptions),
     /// Print the file by which kube-apiserver trusts a realm
     ///
     /// It is the AuthenticationConfiguration (apiserver.config.k8s.io/v1) for kube-apiserver's option --authentication-config. The

@@ -19,6 +19,12 @@ pub mod names;
 pub mod output;
 /// What commands ask of Realms and OidcClients.
 pub mod realms;
+/// Asks for a new key or secret, and watches it come.
+pub mod rotate;
+/// Objects, as far as this program can read them.
+pub mod seen;
+/// What stands, as a tree, and what is wrong with it.
+pub mod status;
 /// A token for a person or a workload.
 pub mod token;
 
@@ -80,6 +86,8 @@ pub async fn run(arguments: Arguments, clock: Clock) -> Result<ExitCode, PluginE
     let console = Console::standard(arguments.options.output, arguments.options.color);
     let mut plugin = Plugin { connection: arguments.options.connection, console, clock };
     let done = match arguments.command {
+        Command::Rotate(options) => rotate::run(options, &mut plugin).await,
+        Command::Status(options) => status::run(options, &mut plugin).await,
         Command::AuthenticationConfig(options) => authentication_config::run(*options, &mut plugin).await,
         Command::Token(options) => token::run(*options, &mut plugin).await,
     };

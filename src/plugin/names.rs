@@ -1,5 +1,9 @@
 use std::{fmt, str::FromStr};
 
+use kube::core::ApiResource;
+
+use crate::api;
+
 /// A kind of ours, as people name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub enum Kind {
@@ -38,6 +42,17 @@ impl Kind {
             Self::OidcClient => "OidcClient",
             Self::User => "User",
             Self::Group => "Group",
+        }
+    }
+
+    /// As kube asks for it.
+    pub fn resource(self) -> ApiResource {
+        match self {
+            Self::Realm => ApiResource::erase::<api::Realm>(&()),
+            Self::SigningKey => ApiResource::erase::<api::SigningKey>(&()),
+            Self::OidcClient => ApiResource::erase::<api::OidcClient>(&()),
+            Self::User => ApiResource::erase::<api::User>(&()),
+            Self::Group => ApiResource::erase::<api::Group>(&()),
         }
     }
 

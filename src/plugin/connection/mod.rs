@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use kube::{
     Api, Client, Config, Resource,
+    api::DynamicObject,
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
     core::NamespaceResourceScope,
 };
 use serde::de::DeserializeOwned;
 
 pub use self::failure::ApiError;
-use super::names::Kind;
+use super::{names::Kind, seen::Seen};
 
 /// Which cluster, and as whom: the options that every command of kubectl has.
 #[derive(Args, Clone, Debug, Default)]
@@ -132,6 +133,21 @@ impl Connection {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// The objects of a kind in a namespace, of which parts may be unknown to this program: see [`Seen`].
+    pub fn dynamic(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &kind.resource())
+    }
+
+    /// An object of [`Connection::namespace`], as far as it can be read.
+    ///
+    /// # Errors
+    /// [`ApiError`], also where it is not there.
+    pub async fn see(&self, kind: Kind, name: &str) -> Result<Seen, ApiError> {
+        let got = self.dynamic(kind, &self.namespace).get(name).await;
+        let object = got.map_err(|error| ApiError::new("get", kind, Some(name), Some(&self.namespace), error))?;
+        Ok(Seen::read(kind, object))
     }
 
     /// An object of [`Connection::namespace`].
