@@ -1,6 +1,6 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Group, OidcClient, Realm, SigningKey, User};
 
@@ -52,10 +52,27 @@ fn tidy(crd: CustomResourceDefinition) -> CustomResourceDefinition {
         for version in versions {
             if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
                 tidy_schema(schema);
+                if let Some(Value::Object(status)) = schema.pointer_mut("/properties/status") {
+                    status.insert("default".to_owned(), first_status());
+                }
             }
         }
     }
     serde_json::from_value(value).unwrap_or(crd)
+}
+
+/// What the API server itself says of an object that no operator has seen yet, so that nobody takes it for ready meanwhile: kstatus
+/// (Flux, `wait: true`) holds an object without any condition to be current.
+fn first_status() -> Value {
+    // In the order of the alphabet, in which the definitions are committed.
+    json!({"conditions": [{
+        // Nobody knows when.
+        "lastTransitionTime": "1970-01-01T00:00:00Z",
+        "message": "waiting for the operator",
+        "reason": "Pending",
+        "status": "Unknown",
+        "type": "Ready",
+    }]})
 }
 
 const UNKNOWN_FORMATS: [&str; 3] = ["uint8", "uint16", "uint32"];
@@ -150,6 +167,19 @@ mod tests {
                 let own = !path.ends_with("[]") && path != format!("{kind}.spec") && path != format!("{kind}.status");
                 assert!(!own || node["description"].is_string(), "{path}");
             });
+        }
+    }
+
+    #[test]
+    fn what_no_operator_has_seen_waits_and_is_not_ready() {
+        for (kind, schema) in schemas() {
+            let status = &schema["properties"]["status"];
+            let [ready] = status["default"]["conditions"].as_array().unwrap().as_slice() else { panic!("{kind}") };
+            assert_eq!((&ready["type"], &ready["status"]), (&json!("Ready"), &json!("Unknown")));
+            let properties = &status["properties"]["conditions"]["items"];
+            for field in properties["required"].as_array().unwrap() {
+                assert!(ready[field.as_str().unwrap()].is_string(), "{kind}: {field}");
+            }
         }
     }
 

