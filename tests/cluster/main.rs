@@ -24,6 +24,7 @@ mod installation;
 mod kubectl_sign_in;
 mod lease;
 mod lifecycle;
+mod quiet;
 mod replicas;
 mod schema;
 mod startup;

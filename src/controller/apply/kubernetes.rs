@@ -1,7 +1,11 @@
 //! Plans against the API server: what is ours is written by server-side apply, what is new by `create`, so that nothing of
 //! anybody else is ever overwritten.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -27,6 +31,7 @@ use crate::{
         plan::{EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch},
         source::{Event, Kind, Object, ObjectKey, kubernetes::Lenient},
     },
+    realm::ObjectName,
 };
 
 /// Who the API server says wrote our fields.
@@ -43,6 +48,30 @@ pub struct KubernetesApplier {
     leadership: Leadership,
     recorder: Recorder,
     clock: Clock,
+    in_the_way: InTheWay,
+}
+
+/// Secrets of somebody else that a creation has met. Before it is tried again they are looked at: a system in which nothing changes
+/// sends no write, not even one that is refused.
+#[derive(Default)]
+struct InTheWay(Mutex<BTreeSet<ObjectName>>);
+
+impl InTheWay {
+    /// With more than these, the first are met anew.
+    const MAX: usize = 10_000;
+
+    fn has(&self, name: &ObjectName) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
+    fn set(&self, name: &ObjectName, is_there: bool) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_there {
+            names.remove(name);
+        } else if names.insert(name.clone()) && names.len() > Self::MAX {
+            names.pop_first();
+        }
+    }
 }
 
 /// What became of one write.
@@ -69,7 +98,7 @@ impl KubernetesApplier {
         let instance = Some(identity.chars().take(128).collect());
         let recorder =
             Recorder::new(client.clone(), Reporter { controller: "realmkeeper.dev/operator".into(), instance });
-        Self { client, leadership, recorder, clock }
+        Self { client, leadership, recorder, clock, in_the_way: InTheWay::default() }
     }
 
     fn may_write(&self) -> bool {
@@ -83,6 +112,15 @@ impl KubernetesApplier {
     async fn write_secret(&self, write: SecretWrite) -> Written {
         let api = self.secrets(&write.name.namespace);
         let manifest = write.manifest();
+        if write.mode == SecretMode::Create && self.in_the_way.has(&write.name) {
+            match ask(api.get_metadata(&write.name.name)).await {
+                Answer::Done(found) if !marks::is_known(found.labels()) => {
+                    return Written::Foreign(ForeignSecret { name: write.name, subject: write.subject });
+                }
+                // Whatever it is, the creation tells.
+                _ => self.in_the_way.set(&write.name, false),
+            }
+        }
         let answer = match &write.mode {
             SecretMode::Create => ask(api.create(&create_params(), &manifest)).await,
             SecretMode::Apply { .. } => {
@@ -98,7 +136,10 @@ impl KubernetesApplier {
             Answer::Failed(message) => failed(message),
             Answer::Exists => match ask(api.get_metadata(&write.name.name)).await {
                 Answer::Done(found) if marks::is_known(found.labels()) => Written::Done(None),
-                Answer::Done(_) => Written::Foreign(ForeignSecret { name: write.name, subject: write.subject }),
+                Answer::Done(_) => {
+                    self.in_the_way.set(&write.name, true);
+                    Written::Foreign(ForeignSecret { name: write.name, subject: write.subject })
+                }
                 Answer::Overtaken | Answer::Exists => failed("the Secret came and went".into()),
                 Answer::Failed(message) => failed(message),
             },

@@ -33,7 +33,7 @@ use timers::Timers;
 use world::{Touched, World};
 
 use super::{
-    checks::{Finding, references},
+    checks::{Finding, Reason, references},
     plan::{Plan, StatusPatch},
     source::{Event, Kind, ObjectKey},
 };
@@ -214,6 +214,12 @@ impl Index {
     /// Whether the creation of a Secret was refused, and when to try again.
     pub fn refused_until(&self, secret: &ObjectName) -> Option<Timestamp> {
         self.refused.get(secret).map(|(_, retry_at)| *retry_at)
+    }
+
+    /// Whether a Secret that we don't see is in the way of one to be generated for `owner`: its creation was refused, or that is what
+    /// the owner's status says. So a restarted process and the next leader know it too, and nobody is told it again.
+    pub fn is_in_the_way(&self, secret: &ObjectName, owner: &ObjectKey) -> bool {
+        self.refused.contains_key(secret) || self.world.was_told(owner, Reason::SecretNotOwned)
     }
 
     /// The last write for the object failed, or none has since. The first failure and its end are told in the status at once, what

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -108,6 +108,8 @@ pub trait Resource: Sized + 'static {
 
     /// The status on the object.
     fn status(&self) -> Option<&Self::Status>;
+    /// The conditions of a status.
+    fn conditions(status: &Self::Status) -> &[Condition];
     /// The metadata.
     fn meta(&self) -> &ObjectMeta;
     /// What it depends on.
@@ -214,6 +216,10 @@ macro_rules! resource {
 
             fn status(&self) -> Option<&$status> {
                 self.status.as_ref()
+            }
+
+            fn conditions(status: &$status) -> &[Condition] {
+                &status.conditions
             }
 
             fn meta(&self) -> &ObjectMeta {

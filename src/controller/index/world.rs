@@ -4,7 +4,10 @@ use std::{
     sync::Arc,
 };
 
-use k8s_openapi::api::core::v1::{Namespace, Secret as KubeSecret};
+use k8s_openapi::{
+    api::core::v1::{Namespace, Secret as KubeSecret},
+    apimachinery::pkg::apis::meta::v1::Condition,
+};
 
 use super::{
     dependencies::{Dependencies, Target},
@@ -13,6 +16,7 @@ use super::{
 use crate::{
     api,
     controller::{
+        checks::Reason,
         marks,
         plan::StatusPatch,
         source::{Event, Kind, Malformed, Object, ObjectKey},
@@ -143,6 +147,26 @@ impl World {
             Kind::Group => self.groups.contains_key(&key.name),
             Kind::User => self.users.contains_key(&key.name),
             Kind::OidcClient => self.clients.contains_key(&key.name),
+        }
+    }
+
+    /// Whether the status of an object says this of the spec as it stands.
+    pub fn was_told(&self, key: &ObjectKey, reason: Reason) -> bool {
+        fn told<R: Resource>(records: &Records<R>, name: &ObjectName, reason: Reason) -> bool {
+            records.get(name).is_some_and(|record| {
+                let conditions = record.status.as_ref().map(R::conditions).unwrap_or_default();
+                let says = |condition: &Condition| condition.reason == reason.as_str();
+                let is_current = |condition: &Condition| condition.observed_generation == record.meta.generation;
+                conditions.iter().any(|condition| says(condition) && is_current(condition))
+            })
+        }
+        match key.kind {
+            Kind::Namespace | Kind::Secret => false,
+            Kind::Realm => told(&self.realms, &key.name, reason),
+            Kind::SigningKey => told(&self.signing_keys, &key.name, reason),
+            Kind::Group => told(&self.groups, &key.name, reason),
+            Kind::User => told(&self.users, &key.name, reason),
+            Kind::OidcClient => told(&self.clients, &key.name, reason),
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::controller::{
     index::{Index, Options},
     source::{Event, Kind, ObjectKey},
-    testing::{House, client, object, realm, secret},
+    testing::{House, client, object, realm, secret, signing_key},
 };
 
 fn house(spec: Value) -> House {
@@ -190,6 +190,40 @@ fn a_foreign_secret_that_no_watch_sees_is_tried_again_now_and_then() {
     house.index.wake(next);
     house.settle();
     assert_eq!(house.ready(Kind::OidcClient, "apps", "app"), "True:Ready");
+}
+
+/// What the last leader knew stands in the status.
+#[test]
+fn the_next_leader_knows_of_a_foreign_secret_and_tells_nobody_again() {
+    let mut house = House::with([allow()]);
+    let key = ObjectKey::new(Kind::Secret, "apps", "app-oidc");
+    house.cluster.hidden.insert(key, json!({}));
+    house.put(client("apps", "app", json!({}))).settle();
+    house.put(signing_key("ring", json!({"algorithm": "Ed25519"})));
+    house.cluster.hidden.insert(ObjectKey::new(Kind::Secret, "identity", "ring-1"), json!({}));
+    house.settle();
+    let is_told = |house: &House| {
+        assert_eq!(house.ready(Kind::OidcClient, "apps", "app"), "False:SecretNotOwned");
+        assert_eq!(house.ready(Kind::SigningKey, "identity", "ring"), "False:SecretNotOwned");
+    };
+    is_told(&house);
+    let told = house.cluster.events.len();
+
+    let objects: Vec<_> = house.cluster.objects.values().cloned().collect();
+    let mut next = House::new();
+    objects.iter().for_each(|value| next.index.apply(Event::Applied(object(value))));
+    next.cluster = std::mem::take(&mut house.cluster);
+    next.now = house.now;
+    assert_eq!(next.settle(), [] as [String; 0]);
+    is_told(&next);
+    assert_eq!(next.cluster.events.len(), told);
+
+    next.cluster.hidden.clear();
+    next.now = next.index.next_wake().unwrap();
+    next.index.wake(next.now);
+    next.settle();
+    assert_eq!(next.ready(Kind::OidcClient, "apps", "app"), "True:Ready");
+    assert_eq!(next.ready(Kind::SigningKey, "identity", "ring"), "True:Ready");
 }
 
 #[test]

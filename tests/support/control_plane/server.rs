@@ -28,6 +28,8 @@ pub struct Options {
     pub controller_manager: bool,
     /// The text of an `AuthenticationConfiguration`.
     pub authentication: Option<String>,
+    /// The text of an audit `Policy`; what it asks for is in `audit.log` of [`ControlPlane::folder`], a JSON object a line.
+    pub audit: Option<String>,
 }
 
 /// A running control plane; ends when dropped.
@@ -47,8 +49,8 @@ impl ControlPlane {
     pub async fn start(options: Options) -> Self {
         let folder = work_folder("control-plane");
         let ca = Ca::new("test control plane");
-        let service_account_key = write_files(folder.path(), &ca, options.authentication.as_deref());
-        let (etcd, api_server, url) = start_servers(folder.path(), options.authentication.is_some()).await;
+        let service_account_key = write_files(folder.path(), &ca, &options);
+        let (etcd, api_server, url) = start_servers(folder.path(), &options).await;
         fs::write(folder.path().join("admin.kubeconfig"), kubeconfig(&url, ca.pem(), ADMIN_TOKEN, "default")).unwrap();
         let mut plane =
             Self { _controller_manager: None, api_server, _etcd: etcd, url, ca, service_account_key, folder };
@@ -126,7 +128,7 @@ impl ControlPlane {
 }
 
 /// Certificates, tokens and keys; returns the ServiceAccount key.
-fn write_files(folder: &Path, ca: &Ca, authentication: Option<&str>) -> String {
+fn write_files(folder: &Path, ca: &Ca, options: &Options) -> String {
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
     let (certificate, key) = ca.server(&["127.0.0.1", "localhost", "kubernetes.default.svc"]);
     write("ca.pem", ca.pem());
@@ -136,15 +138,16 @@ fn write_files(folder: &Path, ca: &Ca, authentication: Option<&str>) -> String {
     let secret = PrivateKey::generate_pem(Algorithm::Rs256).unwrap();
     let pem = secret.expose_str().unwrap().to_owned();
     write("service-account.key", &pem);
-    write("authentication.yaml", authentication.unwrap_or_default());
+    write("authentication.yaml", options.authentication.as_deref().unwrap_or_default());
+    write("audit.yaml", options.audit.as_deref().unwrap_or_default());
     pem
 }
 
-async fn start_servers(folder: &Path, authentication: bool) -> (Process, Process, String) {
+async fn start_servers(folder: &Path, options: &Options) -> (Process, Process, String) {
     for _ in 0..3 {
         let (etcd_port, peer_port, api_port) = (free_port(), free_port(), free_port());
         let mut etcd = start_etcd(folder, etcd_port, peer_port);
-        let mut api_server = start_api_server(folder, etcd_port, api_port, authentication);
+        let mut api_server = start_api_server(folder, etcd_port, api_port, options);
         let url = format!("https://127.0.0.1:{api_port}");
         if is_ready(&url, &mut etcd, &mut api_server).await {
             return (etcd, api_server, url);
@@ -169,7 +172,7 @@ fn start_etcd(folder: &Path, port: u16, peer_port: u16) -> Process {
     })
 }
 
-fn start_api_server(folder: &Path, etcd_port: u16, port: u16, authentication: bool) -> Process {
+fn start_api_server(folder: &Path, etcd_port: u16, port: u16, options: &Options) -> Process {
     Process::start(&binaries::find("kube-apiserver"), folder, "kube-apiserver", |command| {
         command.current_dir(folder).args([
             &format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
@@ -188,8 +191,12 @@ fn start_api_server(folder: &Path, etcd_port: u16, port: u16, authentication: bo
             "--profiling=false",
             "--cert-dir=certificates",
         ]);
-        if authentication {
+        if options.authentication.is_some() {
             command.arg("--authentication-config=authentication.yaml");
+        }
+        if options.audit.is_some() {
+            // Each line is written before the request is answered.
+            command.args(["--audit-policy-file=audit.yaml", "--audit-log-path=audit.log", "--audit-log-mode=blocking"]);
         }
     })
 }

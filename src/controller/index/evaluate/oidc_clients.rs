@@ -154,7 +154,7 @@ fn pending(binding: &BindingSpec) -> Finding {
 /// A Secret of somebody else at the name of the binding.
 fn in_the_way(index: &Index, owner: &ObjectKey, binding: &BindingSpec, verdict: &mut Verdict) -> Result<(), ()> {
     let name = ObjectName::new(owner.name.namespace.clone(), binding.name.clone());
-    let is_refused = index.refused_until(&name).is_some();
+    let is_refused = index.is_in_the_way(&name, owner);
     match ownership::standing(owner, index.world.secrets.get(&name), is_refused) {
         ownership::Standing::Foreign => {
             verdict.resolved.push(ownership::foreign("spec.credentials.secret.name", &binding.name));

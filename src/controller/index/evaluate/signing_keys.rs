@@ -119,7 +119,7 @@ fn judge(
 /// Why an accepted ring has no key: it is not made yet, or something is in its way.
 fn missing(index: &Index, owner: &ObjectKey, ring: &Ring) -> Finding {
     let name = rings::secret_name(owner, ring.next_number());
-    let is_refused = index.refused_until(&name).is_some();
+    let is_refused = index.is_in_the_way(&name, owner);
     match ownership::standing(owner, index.world.secrets.get(&name), is_refused) {
         ownership::Standing::Foreign => ownership::foreign("metadata.name", &name.name),
         _ => Finding::new(Reason::KeyPending, "", format!("the key is about to be made, in the Secret {}", name.name)),
