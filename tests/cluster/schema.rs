@@ -65,7 +65,8 @@ fn good() -> Vec<Value> {
             "claims": [{"name": "department", "expression": "user.attributes.department[0]"}],
             "allowed": {
                 "oidcClients": {"namespaces": {"from": "All"}, "grantTypes": ["authorization_code"], "responseTypes": ["code"],
-                    "scopes": ["openid"], "redirectHosts": ["app.example.com", "*.example.com"], "clientIds": "Any"},
+                    "scopes": ["openid"], "redirectHosts": ["app.example.com", "*.example.com"],
+                    "audiences": ["https://api.example.com", "https://api.example.com/team/*", "urn:example:api"], "clientIds": "Any"},
                 "users": {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"people": "yes"}}}},
                 "groups": {"namespaces": {"from": "Selector", "selector": {"matchExpressions": [
                     {"key": "a", "operator": "In", "values": ["b"]}, {"key": "c", "operator": "Exists"}]}}},
@@ -126,6 +127,11 @@ fn bad() -> Vec<(&'static str, Value)> {
 fn realms() -> Vec<(&'static str, Value)> {
     const FROM: &str = "selector must be given with from: Selector, and only then";
     const VALUES: &str = "In and NotIn take one or more values, Exists and DoesNotExist take none";
+    const AUDIENCE: &str = "must be an absolute URI without a fragment, or one that ends with /* for all below it";
+    let audience = |pattern: &str| {
+        realm(json!({"allowed": {"oidcClients": {"namespaces": {"from": "Same"}, "grantTypes": [], "responseTypes": [],
+            "clientIds": "Any", "audiences": [pattern]}}}))
+    };
     let users = |namespaces: Value| realm(json!({"allowed": {"users": {"namespaces": namespaces}}}));
     let requirement = |fields: Value| users(json!({"from": "Selector", "selector": {"matchExpressions": [fields]}}));
     let https =
@@ -174,6 +180,10 @@ fn realms() -> Vec<(&'static str, Value)> {
                 "clientIds": "Any", "redirectHosts": ["https://a.example"]}}}),
             ),
         ),
+        (AUDIENCE, audience("api.example.com")),
+        (AUDIENCE, audience("https://api.example.com/#a")),
+        (AUDIENCE, audience("https://*.example.com/")),
+        (AUDIENCE, audience("https://api.example.com*")),
         (FROM, users(json!({"from": "Selector"}))),
         (FROM, users(json!({"from": "All", "selector": {}}))),
         (VALUES, requirement(json!({"key": "a", "operator": "In"}))),

@@ -218,13 +218,15 @@ async fn a_generated_secret_is_deleted_if_it_is_the_one_that_is_meant() {
 #[tokio::test]
 async fn a_status_is_written_whole_under_our_name_and_never_a_spec() {
     let writer = writer().await;
-    let first = json!({"issuer": "https://a.example", "attached": {"users": 1, "groups": 0, "oidcClients": 0}});
+    let condition = json!([{"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+    let first = json!({"conditions": condition, "issuer": "https://a.example", "attached": {"users": 1, "groups": 0, "oidcClients": 0}});
     let outcome = writer.status("staff", &writer.staff().await, first).await;
     let [Event::Applied(Object::Realm(realm))] = outcome.observed.as_slice() else { panic!("{outcome:?}") };
     assert_eq!(realm.status.as_ref().unwrap().issuer.as_deref(), Some("https://a.example"));
-    writer.status("staff", &writer.staff().await, json!({"issuer": "https://b.example"})).await;
+    let second = json!({"conditions": condition, "issuer": "https://b.example"});
+    writer.status("staff", &writer.staff().await, second.clone()).await;
     let realm = writer.staff().await;
-    assert_eq!(realm["status"], json!({"issuer": "https://b.example"}), "what is not in the plan is taken away");
+    assert_eq!(realm["status"], second, "what is not in the plan is taken away");
     assert_eq!(realm["metadata"]["generation"], 1);
     let managers = realm["metadata"]["managedFields"].as_array().unwrap();
     let ours = managers.iter().find(|entry| entry["manager"] == "realmkeeper").unwrap();
@@ -245,13 +247,20 @@ async fn a_status_hits_the_object_that_was_looked_at_or_none() {
         assert!(is_quiet(&outcome) && outcome.observed.is_empty(), "{outcome:?}");
     };
     overtaken().await;
-    assert!(writer.staff().await["status"].is_null());
+    assert_untouched(&writer.staff().await);
     writer.namespace.kubectl(&["delete", "realm", "staff"]);
     overtaken().await;
     assert!(writer.namespace.get("Realm", "staff").await.is_err());
     writer.namespace.apply("{apiVersion: realmkeeper.dev/v1alpha1, kind: Realm, metadata: {name: staff}, spec: {}}");
     overtaken().await;
-    assert!(writer.staff().await["status"].is_null());
+    assert_untouched(&writer.staff().await);
+}
+
+/// The status is the one that the API server itself gives.
+fn assert_untouched(object: &Value) {
+    let [condition] = object["status"]["conditions"].as_array().unwrap().as_slice() else { panic!("{object}") };
+    assert_eq!((&condition["type"], &condition["reason"]), (&json!("Ready"), &json!("Pending")), "{object}");
+    assert_eq!(object["status"].as_object().unwrap().len(), 1, "{object}");
 }
 
 #[tokio::test]
@@ -315,7 +324,7 @@ async fn without_the_lease_nothing_is_written() {
     let outcome = writer.applier.apply(plan).await;
     assert!(outcome.lost_lease && outcome.observed.is_empty() && outcome.failed.is_empty());
     assert!(writer.secrets().get_opt("unwritten").await.unwrap().is_none());
-    assert!(writer.namespace.get("Realm", "staff").await.unwrap()["status"].is_null());
+    assert_untouched(&writer.staff().await);
 }
 
 /// In a namespace that goes nothing can be made; that is no failure to try again.
