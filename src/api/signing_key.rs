@@ -27,6 +27,7 @@ use super::{DeletionPolicy, Duration, KeyState, RealmRef, SecretRef, SigningAlgo
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Realm", type_ = "string", json_path = ".spec.realmRef.name"),
     printcolumn(name = "Algorithm", type_ = "string", json_path = ".spec.algorithm"),
+    printcolumn(name = "Next", type_ = "date", json_path = ".status.nextRotation"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Message", type_ = "string", priority = 1, json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
 )]
@@ -42,9 +43,9 @@ use super::{DeletionPolicy, Duration, KeyState, RealmRef, SecretRef, SigningAlgo
             "use can't be changed",
         ),
         (
-            ".rotation",
-            "!has(self.rotation) || !has(self.source) || !has(self.source.secretRef)",
-            "rotation is for generated keys: a referenced Secret is rotated by whoever writes it",
+            ".rotation.every",
+            "!has(self.rotation) || !has(self.rotation.every) || !has(self.source) || !has(self.source.secretRef)",
+            "rotation.every is for generated keys: a referenced Secret is renewed by whoever writes it",
         ),
     ]))
 )]
@@ -59,7 +60,7 @@ pub struct SigningKeySpec {
     /// Where the keys come from. Default: they are generated.
     #[serde(default)]
     pub source: KeySource,
-    /// When a new key takes over. Without it only the annotation realmkeeper.dev/rotate brings a new one.
+    /// When a new key takes over, and how. The annotation realmkeeper.dev/rotate brings one at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<KeyRotation>,
     /// Compromised keys: out of the JWKS at once, and never accepted again.
@@ -143,24 +144,51 @@ impl From<KeySource> for SourceOnTheWire {
     }
 }
 
-/// When a new key takes over.
+/// When a new key takes over, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 #[schemars(inline)]
 pub struct KeyRotation {
-    /// How long a key signs.
-    pub every: Duration,
-    /// How long a key stands in the JWKS before it signs. Default 1h.
-    #[serde(default = "an_hour")]
+    /// How long a generated key signs: a duration (default 30d), or Never. The next key is made early enough to take over in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<Every>,
+    /// How long a key stands in the JWKS of every replica before it signs (default 1h): the time that relying parties which cache
+    /// the JWKS have to learn of it. To it up to 30 seconds are added, for clocks that differ.
     pub pre_publish: Duration,
     /// How long a key stays in the JWKS after it has signed its last: Auto (the default) for as long as any token that it
-    /// signed can live, or a duration.
-    #[serde(default)]
+    /// signed can live, or a duration, which can make it longer and not shorter.
     pub retain: Retain,
 }
 
-const fn an_hour() -> Duration {
-    Duration::from_hours(1)
+impl Default for KeyRotation {
+    fn default() -> Self {
+        Self { every: None, pre_publish: Duration::from_hours(1), retain: Retain::Auto }
+    }
+}
+
+impl KeyRotation {
+    /// How long a generated key signs; none: for ever.
+    pub fn period(&self) -> Option<Duration> {
+        match self.every.unwrap_or_default() {
+            Every::Period(period) => Some(period),
+            Every::Never => None,
+        }
+    }
+}
+
+/// How long a generated key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// So long.
+    Period(Duration),
+    /// Until it is revoked, or another one is asked for.
+    Never,
+}
+
+impl Default for Every {
+    fn default() -> Self {
+        Self::Period(Duration::from_days(30))
+    }
 }
 
 /// How long a key stays in the JWKS after it has signed its last.
@@ -173,50 +201,66 @@ pub enum Retain {
     For(Duration),
 }
 
-impl fmt::Display for Retain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("Auto"),
-            Self::For(duration) => duration.fmt(f),
+/// A duration, or a word in its place.
+macro_rules! duration_or_word {
+    ($name:ident, $word:ident, $duration:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    Self::$word => f.write_str(stringify!($word)),
+                    Self::$duration(duration) => duration.fmt(f),
+                }
+            }
         }
-    }
-}
 
-impl Serialize for Retain {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Retain {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match &*Cow::<'de, str>::deserialize(deserializer)? {
-            "Auto" => Ok(Self::Auto),
-            text => text.parse().map(Self::For).map_err(de::Error::custom),
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
         }
-    }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                match &*Cow::<'de, str>::deserialize(deserializer)? {
+                    stringify!($word) => Ok(Self::$word),
+                    text => text.parse().map(Self::$duration).map_err(de::Error::custom),
+                }
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                string(
+                    2,
+                    24,
+                    &[(
+                        concat!(
+                            "self == '",
+                            stringify!($word),
+                            "' || (self.matches('^([0-9]{1,5}[dhms]){1,4}$') && self.matches('[1-9]'))"
+                        ),
+                        concat!(
+                            "must be ",
+                            stringify!($word),
+                            " or a duration of one second or more, such as 2h or 30d"
+                        ),
+                    )],
+                )
+            }
+        }
+    };
 }
 
-impl JsonSchema for Retain {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Retain".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        string(
-            2,
-            24,
-            &[(
-                "self == 'Auto' || (self.matches('^([0-9]{1,5}[dhms]){1,4}$') && self.matches('[1-9]'))",
-                "must be Auto or a duration of one second or more, such as 2h or 30d",
-            )],
-        )
-    }
-}
+duration_or_word!(Retain, Auto, For);
+duration_or_word!(Every, Never, Period);
 
 /// What the operator says of a SigningKey.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -226,7 +270,7 @@ pub struct SigningKeyStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// When the next key takes over.
+    /// When the next key takes over, as far as it is planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_rotation: Option<Time>,
     /// The value of the annotation realmkeeper.dev/rotate that was acted upon last.
@@ -253,10 +297,16 @@ pub struct SigningKeyVersion {
     pub state: KeyState,
     /// The Secret that holds it.
     pub secret_name: String,
-    /// When it came into the JWKS.
+    /// When it came into the JWKS of every replica, or does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Time>,
-    /// When it began to sign.
+    /// When it begins, or began, to sign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activated_at: Option<Time>,
+    /// When the next key of the ring takes over, or did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired_at: Option<Time>,
+    /// When it leaves the JWKS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<Time>,
 }

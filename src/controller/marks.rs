@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::source::ObjectKey;
-use crate::api::{MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE};
+use crate::api::{DurationOrZero, MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE};
 
 /// Whom a generated Secret belongs to, as `KIND/NAME`; the namespace is its own. A Secret that outlives its owner
 /// (`deletionPolicy: Retain`) has no ownerReference, and is found again by this.
@@ -24,6 +24,14 @@ pub const LAYOUT: &str = "realmkeeper.dev/layout";
 pub const PUBLISHED_AT: &str = "realmkeeper.dev/published-at";
 /// From when a key signs (RFC 3339).
 pub const ACTIVE_FROM: &str = "realmkeeper.dev/active-from";
+/// The longest `max-age` that the JWK Set may have promised while a key was the newest (a duration).
+pub const PROMISE: &str = "realmkeeper.dev/max-age";
+/// The longest lifetime of any token that a key can have signed (a duration): it only grows.
+pub const LONGEST_TOKEN: &str = "realmkeeper.dev/longest-token";
+/// The value of `realmkeeper.dev/rotate` that a key or a client secret is the answer to.
+pub const ROTATE_REQUEST: &str = "realmkeeper.dev/rotate-request";
+/// The referenced Secret that a key was taken over from.
+pub const TAKEN_FROM: &str = "realmkeeper.dev/taken-from";
 /// The thumbprint of a key, for people.
 pub const KEY_ID: &str = "realmkeeper.dev/kid";
 
@@ -35,6 +43,17 @@ pub fn annotation<'s>(secret: &'s KubeSecret, name: &str) -> Option<&'s str> {
 /// The annotation of a Secret as a time; none where it is absent or no time.
 pub fn time(secret: &KubeSecret, name: &str) -> Option<Timestamp> {
     annotation(secret, name)?.parse().ok()
+}
+
+/// The annotation of a Secret as a duration; none where it is absent or no duration.
+pub fn duration(secret: &KubeSecret, name: &str) -> Option<SignedDuration> {
+    let duration: DurationOrZero = annotation(secret, name)?.parse().ok()?;
+    duration.as_std().try_into().ok()
+}
+
+/// A duration as an annotation has it.
+pub fn duration_value(duration: SignedDuration) -> String {
+    DurationOrZero::from_secs(duration.unsigned_abs().as_secs()).to_string()
 }
 
 fn has_label(secret: &KubeSecret, name: &str, value: &str) -> bool {

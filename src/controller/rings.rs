@@ -1,15 +1,20 @@
-//! The keys of a SigningKey, as its Secrets have them.
+//! The keys of a SigningKey, as its Secrets have them: one immutable Secret a generation, also where the keys come from a Secret of
+//! somebody else. That one is overwritten when it is renewed; what it held must verify, and sign, a while longer.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::{
-    checks::{Finding, Reason, key_lifecycle::Times, ownership, rotation::Generation},
+    checks::{
+        Finding, Reason,
+        key_lifecycle::{self, Times},
+        ownership,
+        rotation::Generation,
+    },
     index::{
         spec::{KeySource, SigningKeySpec},
-        state::RingKey,
         world::World,
     },
     marks,
@@ -17,7 +22,7 @@ use super::{
 };
 use crate::{
     jose::{self, PrivateKey, Signer},
-    realm::{Key, ObjectName},
+    realm::{Key, MAX_JWKS_AGE, ObjectName},
     secret::Secret,
 };
 
@@ -25,23 +30,52 @@ use crate::{
 pub const KEY_ENTRY: &str = "private-key.pem";
 /// Where a referenced Secret may have it: as cert-manager writes it, or as we do. A JWK is not read yet.
 const REFERENCED_ENTRIES: [&str; 2] = ["tls.key", KEY_ENTRY];
+/// What the JWK Set promised for keys whose Secret does not say: version 0.1 had this `max-age`.
+const FIRST_PROMISE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the Secrets of a SigningKey hold.
 #[derive(Debug, Default)]
 pub struct Ring {
-    /// Keys that could be read, newest first.
-    pub keys: Vec<RingKey>,
-    /// Every generation of a generated ring.
-    pub generations: Vec<Generation>,
+    /// Keys that could be read, newest first, revoked ones included.
+    pub keys: Vec<Generation>,
+    /// The highest N of a Secret `NAME-N`, readable or not; a number is never given twice.
+    pub highest: u32,
     /// What could not be read.
     pub findings: Vec<Finding>,
+    /// A key that stands where keys are taken from, and not yet in a Secret of the ring.
+    pub import: Option<Import>,
+    /// Secrets that are gone and need no longer be remembered.
+    pub forgotten: Vec<ObjectName>,
+}
+
+/// A key to be taken over from a referenced Secret.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The Secret that holds it.
+    pub from: Arc<str>,
+    /// Its RFC 7638 thumbprint.
+    pub kid: Arc<str>,
+    /// The key in PEM form.
+    pub pem: Secret,
 }
 
 impl Ring {
     /// The N of the next Secret.
     pub fn next_number(&self) -> u32 {
-        self.generations.iter().map(|generation| generation.number).max().unwrap_or(0).saturating_add(1)
+        self.highest.saturating_add(1)
     }
+
+    /// For how long the JWK Set may be cached because of this ring; none: it has no keys.
+    pub fn max_age(&self, spec: &SigningKeySpec) -> Option<Duration> {
+        let promise = self.keys.first()?.promise.min(spec.pre_publish);
+        Some(promise.unsigned_abs().min(MAX_JWKS_AGE))
+    }
+}
+
+/// The longest `max-age` that the JWK Set has while a key is the newest that was made under this spec.
+pub fn promise(spec: &SigningKeySpec) -> SignedDuration {
+    let max = SignedDuration::try_from(MAX_JWKS_AGE).unwrap_or(SignedDuration::MAX);
+    spec.pre_publish.min(max)
 }
 
 /// The Secret of one generation, `NAME-N`.
@@ -49,42 +83,73 @@ pub fn secret_name(owner: &ObjectKey, number: u32) -> ObjectName {
     ObjectName::new(owner.name.namespace.clone(), format!("{}-{number}", owner.name.name))
 }
 
-/// Reads the ring; revoked keys are in it and not among the keys to be used.
-pub fn load(world: &World, owner: &ObjectKey, spec: &SigningKeySpec) -> (Ring, Vec<Key>) {
+/// A generation and its key.
+struct Loaded {
+    generation: Generation,
+    key: Key,
+}
+
+/// Reads the ring; revoked keys are in it and not among the keys to be used. `longest_token` is the longest lifetime of a token of
+/// the Realm now.
+pub fn load(
+    world: &World,
+    owner: &ObjectKey,
+    spec: &SigningKeySpec,
+    longest_token: SignedDuration,
+) -> (Ring, Vec<Key>) {
     let mut ring = Ring::default();
-    let mut keys = Vec::new();
-    match &spec.source {
-        KeySource::Secret(name) => match referenced(world, owner, spec, name) {
-            Ok(key) => ring.add(key, name, spec, &mut keys),
+    let mut loaded = Vec::new();
+    let present = world.owned(owner).map(|(name, secret)| (name, secret, false));
+    let lost = world.lost(owner).map(|(name, secret)| (name, secret, true));
+    for (name, secret, is_lost) in present.chain(lost) {
+        let Some(number) = number_of(owner, name) else { continue };
+        ring.highest = ring.highest.max(number);
+        match read(secret, name, spec, number) {
+            Ok(mut one) => {
+                one.generation.is_lost = is_lost;
+                loaded.push(one);
+            }
             Err(finding) => ring.findings.push(finding),
-        },
-        KeySource::Generate => generated(world, owner, spec, &mut ring, &mut keys),
+        }
     }
-    ring.keys.sort_by(|a, b| b.times.active_from.cmp(&a.times.active_from).then_with(|| a.kid.cmp(&b.kid)));
+    if let KeySource::Secret(name) = &spec.source {
+        import(world, owner, spec, name, &mut ring, &mut loaded);
+    }
+    arrange(&mut loaded, spec, longest_token);
+    let newest = loaded.first().map(|one| one.generation.times.published_at);
+    let is_over = |one: &Loaded| {
+        let removed = one.generation.times.removed_at;
+        one.generation.is_lost && removed.is_some_and(|at| newest.is_some_and(|newest| at <= newest))
+    };
+    let mut keys = Vec::new();
+    for one in loaded {
+        if is_over(&one) {
+            let name = ObjectName::new(owner.name.namespace.clone(), one.generation.secret.clone());
+            ring.forgotten.push(name);
+            continue;
+        }
+        if !one.generation.is_revoked {
+            keys.push(one.key);
+        }
+        ring.keys.push(one.generation);
+    }
     (ring, keys)
 }
 
-impl Ring {
-    fn add(&mut self, key: Key, secret: &Arc<str>, spec: &SigningKeySpec, keys: &mut Vec<Key>) {
-        let kid: Arc<str> = key.signer.jwk().kid.as_str().into();
-        let is_revoked = spec.revoked.contains(&kid);
-        let times = Times { published_at: key.published_at, active_from: key.active_from, removed_at: key.removed_at };
-        self.keys.push(RingKey { kid, secret: secret.clone(), times, is_revoked });
-        if !is_revoked {
-            keys.push(key);
+/// Puts the newest first, one of each key, and gives each the times that its successor decides about.
+fn arrange(loaded: &mut Vec<Loaded>, spec: &SigningKeySpec, longest_token: SignedDuration) {
+    loaded.sort_by_key(|one| std::cmp::Reverse((one.generation.times.active_from, one.generation.number)));
+    let mut kids = BTreeSet::new();
+    loaded.retain(|one| kids.insert(one.generation.kid.clone()));
+    let mut successor = None;
+    for Loaded { generation, key } in loaded {
+        let longest = generation.longest_token.max(longest_token);
+        generation.times.retired_at = successor;
+        generation.times.removed_at = successor.map(|at| key_lifecycle::removal(at, spec.retain, longest));
+        key.removed_at = generation.times.removed_at;
+        if !generation.is_revoked {
+            successor = Some(generation.times.active_from);
         }
-    }
-}
-
-fn generated(world: &World, owner: &ObjectKey, spec: &SigningKeySpec, ring: &mut Ring, keys: &mut Vec<Key>) {
-    for (name, secret) in world.owned(owner) {
-        let Some(number) = number_of(owner, name) else { continue };
-        let before = keys.len();
-        match read_generated(secret, name, spec) {
-            Ok(key) => ring.add(key, &name.name, spec, keys),
-            Err(finding) => ring.findings.push(finding),
-        }
-        ring.generations.push(Generation { number, is_usable: keys.len() > before });
     }
 }
 
@@ -93,34 +158,99 @@ fn number_of(owner: &ObjectKey, secret: &ObjectName) -> Option<u32> {
     (secret_name(owner, number) == *secret).then_some(number)
 }
 
-fn read_generated(secret: &KubeSecret, name: &ObjectName, spec: &SigningKeySpec) -> Result<Key, Finding> {
+fn read(secret: &KubeSecret, name: &ObjectName, spec: &SigningKeySpec, number: u32) -> Result<Loaded, Finding> {
     let time = |annotation: &str| {
         marks::time(secret, annotation).ok_or_else(|| {
             invalid("", format!("the annotation {annotation} of the Secret {} is no time (RFC 3339)", name.name))
         })
     };
-    let (published_at, active_from) = (time(marks::PUBLISHED_AT)?, time(marks::ACTIVE_FROM)?);
+    let times = times(time(marks::PUBLISHED_AT)?, time(marks::ACTIVE_FROM)?);
     let (_, pem) = ownership::read(Some(secret), &name.name, &[KEY_ENTRY], "")?;
-    key(spec, pem, published_at, active_from).map_err(|error| invalid("", format!("the Secret {}: {error}", name.name)))
+    let key = key(spec, &Secret::new(pem), times)
+        .map_err(|error| invalid("", format!("the Secret {}: {error}", name.name)))?;
+    let mut generation = generation(&key, &name.name, times, spec);
+    generation.number = Some(number);
+    generation.promise = marks::duration(secret, marks::PROMISE).unwrap_or(FIRST_PROMISE);
+    generation.longest_token = marks::duration(secret, marks::LONGEST_TOKEN).unwrap_or(SignedDuration::ZERO);
+    generation.rotate_request = marks::annotation(secret, marks::ROTATE_REQUEST).map(Into::into);
+    Ok(Loaded { generation, key })
+}
+
+/// Takes a look at the referenced Secret. Where the ring has no other key, it signs already before it is taken over.
+fn import(
+    world: &World,
+    owner: &ObjectKey,
+    spec: &SigningKeySpec,
+    name: &Arc<str>,
+    ring: &mut Ring,
+    loaded: &mut Vec<Loaded>,
+) {
+    const FIELD: &str = "spec.source.secretRef";
+    let (one, pem) = match referenced(world, owner, spec, name, FIELD) {
+        Ok(found) => found,
+        Err(finding) => return ring.findings.push(finding),
+    };
+    let kid = one.generation.kid.clone();
+    let mut usable: Vec<_> = loaded.iter().map(|one| &one.generation).filter(|other| !other.is_revoked).collect();
+    usable.sort_by_key(|other| (other.times.active_from, other.number));
+    let is_newest = usable.last().is_some_and(|newest| newest.kid == kid);
+    let is_first = usable.is_empty();
+    if one.generation.is_revoked {
+        let message = format!("the key {kid} in the Secret {name} is revoked: put another key into the Secret");
+        ring.findings.push(invalid(FIELD, message));
+    } else if !is_newest {
+        ring.import = Some(Import { from: name.clone(), kid, pem });
+        if is_first {
+            loaded.push(one);
+        }
+    }
 }
 
 /// A referenced key signs from the Secret's creation on, as far as anybody knows.
-fn referenced(world: &World, owner: &ObjectKey, spec: &SigningKeySpec, name: &str) -> Result<Key, Finding> {
-    const FIELD: &str = "spec.source.secretRef";
+fn referenced(
+    world: &World,
+    owner: &ObjectKey,
+    spec: &SigningKeySpec,
+    name: &Arc<str>,
+    field: &str,
+) -> Result<(Loaded, Secret), Finding> {
     let seen = world.secrets.at(&owner.name.namespace, name);
-    let (entry, pem) = ownership::read(seen, name, &REFERENCED_ENTRIES, FIELD)?;
+    let (entry, pem) = ownership::read(seen, name, &REFERENCED_ENTRIES, field)?;
     let created = seen.and_then(|secret| secret.metadata.creation_timestamp.as_ref());
     let since = created.map_or(Timestamp::UNIX_EPOCH, |time| time.0);
-    key(spec, pem, since, since)
-        .map_err(|error| invalid(FIELD, format!("the entry {entry} of the Secret {name}: {error}")))
+    let times = times(since, since);
+    let pem = Secret::new(pem);
+    let key = key(spec, &pem, times)
+        .map_err(|error| invalid(field, format!("the entry {entry} of the Secret {name}: {error}")))?;
+    Ok((Loaded { generation: generation(&key, name, times, spec), key }, pem))
+}
+
+fn times(published_at: Timestamp, active_from: Timestamp) -> Times {
+    Times { published_at, active_from, retired_at: None, removed_at: None }
+}
+
+fn generation(key: &Key, secret: &Arc<str>, times: Times, spec: &SigningKeySpec) -> Generation {
+    let kid: Arc<str> = key.signer.jwk().kid.as_str().into();
+    Generation {
+        number: None,
+        is_revoked: spec.revoked.contains(&kid),
+        kid,
+        secret: secret.clone(),
+        times,
+        is_lost: false,
+        promise: promise(spec),
+        longest_token: SignedDuration::ZERO,
+        rotate_request: None,
+    }
 }
 
 fn invalid(field: &str, message: String) -> Finding {
     Finding::new(Reason::SecretInvalid, field, message)
 }
 
-fn key(spec: &SigningKeySpec, pem: &[u8], published_at: Timestamp, active_from: Timestamp) -> Result<Key, jose::Error> {
-    let private = PrivateKey::from_pem(spec.algorithm, &Secret::new(pem))?;
+fn key(spec: &SigningKeySpec, pem: &Secret, times: Times) -> Result<Key, jose::Error> {
+    let private = PrivateKey::from_pem(spec.algorithm, pem)?;
     let public = private.public_key()?;
+    let Times { published_at, active_from, .. } = times;
     Ok(Key { signer: Signer::new(private), public, published_at, active_from, removed_at: None })
 }

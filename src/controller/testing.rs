@@ -358,6 +358,34 @@ impl House {
         panic!("it does not settle: {:?}", self.cluster.writes);
     }
 
+    /// Lets time go by until then, as the controller does: whatever is due on the way is done when it is due; gives the writes.
+    pub fn until(&mut self, end: Timestamp) -> Vec<String> {
+        let mut writes = Vec::new();
+        while let Some(next) = self.index.next_wake().filter(|next| *next <= end) {
+            self.now = next.max(self.now);
+            self.index.wake(self.now);
+            writes.extend(self.settle());
+        }
+        self.now = end;
+        writes
+    }
+
+    /// Lets so much time go by; gives the writes.
+    pub fn pass(&mut self, span: SignedDuration) -> Vec<String> {
+        let end = self.now + span;
+        self.until(end)
+    }
+
+    /// A process that starts now, with the same cluster: it knows what the source lists, and nothing else.
+    pub fn restart(&mut self) -> &mut Self {
+        let mut fresh = Self::new();
+        for value in self.cluster.objects.values() {
+            fresh.index.apply(Event::Applied(object(value)));
+        }
+        (self.index, self.registry) = (fresh.index, fresh.registry);
+        self
+    }
+
     /// The object as it stands in the cluster.
     pub fn object(&self, kind: Kind, namespace: &str, name: &str) -> &Value {
         &self.cluster.objects[&ObjectKey::new(kind, namespace, name)]

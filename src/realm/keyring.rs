@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::jose::{Algorithm, Jwk, PublicKey, Signer};
@@ -9,7 +11,7 @@ pub struct Key {
     pub signer: Signer,
     /// The public half.
     pub public: PublicKey,
-    /// In the JWKS from then on.
+    /// In the JWKS of every replica from then on.
     pub published_at: Timestamp,
     /// Signs from then on, until a later key of the same algorithm does.
     pub active_from: Timestamp,
@@ -18,32 +20,55 @@ pub struct Key {
 }
 
 impl Key {
+    /// From the moment that it is known: a replica whose clock is slow publishes it no later than the others.
     fn is_published(&self, now: Timestamp) -> bool {
-        self.published_at <= now && self.removed_at.is_none_or(|end| now < end)
+        self.removed_at.is_none_or(|end| now < end)
     }
 }
 
+/// A cache may keep the JWK Set no longer than this, however long keys are published before they sign: a person who shortens
+/// that should not wait long before it is in force.
+pub const MAX_JWKS_AGE: Duration = Duration::from_secs(60);
+
 /// The keys of a realm. Which one signs is computed from their times, so every replica switches at the same instant.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Keyring {
     keys: Vec<Key>,
+    max_age: Duration,
+}
+
+impl Default for Keyring {
+    fn default() -> Self {
+        Self::new(Vec::new(), MAX_JWKS_AGE)
+    }
 }
 
 impl Keyring {
-    /// Revoked keys are left out by the caller; the rest in any order.
-    pub fn new(mut keys: Vec<Key>) -> Self {
+    /// Revoked keys are left out by the caller; the rest in any order. `max_age` is how long a cache may keep the JWK Set: no longer
+    /// than any new key is published before it signs. It is bounded by [`MAX_JWKS_AGE`].
+    pub fn new(mut keys: Vec<Key>, max_age: Duration) -> Self {
         keys.sort_by(|a, b| {
             b.active_from.cmp(&a.active_from).then_with(|| a.signer.jwk().kid.cmp(&b.signer.jwk().kid))
         });
-        Self { keys }
+        Self { keys, max_age: max_age.min(MAX_JWKS_AGE) }
     }
 
-    /// The key that signs with `algorithm` now: the one that became active last.
+    /// The key that signs with `algorithm` now: the one that became active last. Where none is active yet, since the one before was
+    /// revoked, it is the one that becomes active first: an outage would be worse.
     pub fn signer(&self, algorithm: Algorithm, now: Timestamp) -> Option<&Signer> {
-        self.keys
-            .iter()
-            .find(|key| key.signer.algorithm() == algorithm && key.is_published(now) && key.active_from <= now)
-            .map(|key| &key.signer)
+        let mut next = None;
+        for key in self.keys.iter().filter(|key| key.signer.algorithm() == algorithm && key.is_published(now)) {
+            if key.active_from <= now {
+                return Some(&key.signer);
+            }
+            next = Some(&key.signer);
+        }
+        next
+    }
+
+    /// For how long a cache may keep the JWK Set without ever meeting a token of a key that is not in it.
+    pub fn max_age(&self) -> Duration {
+        self.max_age
     }
 
     /// The published key of this `kid`, to verify a token of ours.
@@ -76,7 +101,7 @@ impl Keyring {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{Key, Keyring};
+    use super::{Duration, Key, Keyring, MAX_JWKS_AGE};
     use crate::jose::{Algorithm, PrivateKey, Signer};
 
     fn at(seconds: i64) -> Timestamp {
@@ -100,13 +125,27 @@ mod tests {
     fn the_key_that_became_active_last_signs_and_both_are_published() {
         let (old, new) = (key(0, 0, Some(100)), key(10, 20, None));
         let kids = [old.signer.jwk().kid.clone(), new.signer.jwk().kid.clone()];
-        let ring = Keyring::new(vec![old, new]);
+        let ring = Keyring::new(vec![old, new], MAX_JWKS_AGE);
         let signs = |t| ring.signer(Algorithm::Es256, at(t)).map(|s| s.jwk().kid.clone());
         let published = |t| ring.published(at(t)).count();
-        assert_eq!((signs(19), published(9), published(10)), (Some(kids[0].clone()), 1, 2));
+        assert_eq!(
+            (signs(19), published(9), published(10)),
+            (Some(kids[0].clone()), 2, 2),
+            "published as soon as it is known"
+        );
         assert_eq!((signs(20), published(99), published(100)), (Some(kids[1].clone()), 2, 1));
         assert!(ring.verifier(&kids[0], at(99)).is_some() && ring.verifier(&kids[0], at(100)).is_none());
         assert_eq!(ring.next_change(at(10)), Some(at(20)));
         assert!(ring.signer(Algorithm::Rs256, at(20)).is_none());
+    }
+
+    #[test]
+    fn where_no_key_is_active_yet_the_next_one_signs() {
+        let (next, last) = (key(0, 20, None), key(0, 30, None));
+        let kid = next.signer.jwk().kid.clone();
+        let ring = Keyring::new(vec![last, next], Duration::from_secs(5));
+        assert_eq!(ring.signer(Algorithm::Es256, at(10)).map(|signer| signer.jwk().kid.clone()), Some(kid));
+        assert_eq!(ring.max_age(), Duration::from_secs(5));
+        assert_eq!(Keyring::new(Vec::new(), Duration::MAX).max_age(), MAX_JWKS_AGE);
     }
 }

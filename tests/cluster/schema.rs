@@ -374,7 +374,7 @@ fn people() -> Vec<(&'static str, Value)> {
 fn rings() -> Vec<(&'static str, Value)> {
     vec![
         (
-            "rotation is for generated keys: a referenced Secret is rotated by whoever writes it",
+            "rotation.every is for generated keys: a referenced Secret is renewed by whoever writes it",
             key(json!({"source": {"secretRef": {"name": "a"}}, "rotation": {"every": "30d"}})),
         ),
         ("exactly one of generate and secretRef must be given", key(json!({"source": {}}))),

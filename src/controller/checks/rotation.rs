@@ -1,57 +1,229 @@
-//! When a new key is due. Today that is when a ring has none that can be used: the first, or the one after the last was revoked.
-//! What `rotation.every` and the annotation `realmkeeper.dev/rotate` ask for is decided here too, once it is built.
+//! When a new key is due, and when it signs: a function of what the ring's Secrets say, of what is asked, and of the time.
 
-use jiff::Timestamp;
+use std::sync::Arc;
 
-use super::key_lifecycle::Times;
+use jiff::{SignedDuration, Timestamp};
 
-/// What a ring holds, for the decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use super::key_lifecycle::{Times, later, margin};
+
+/// A key of a ring, as its Secret has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
-    /// The N of the Secret `NAME-N`.
-    pub number: u32,
-    /// It can sign, now or later: it is neither revoked nor broken.
-    pub is_usable: bool,
+    /// The N of the Secret `NAME-N`; none: the key of a referenced Secret that has not been taken over into one yet.
+    pub number: Option<u32>,
+    /// The RFC 7638 thumbprint.
+    pub kid: Arc<str>,
+    /// The Secret that it stands in.
+    pub secret: Arc<str>,
+    /// Its times.
+    pub times: Times,
+    /// It is never accepted again.
+    pub is_revoked: bool,
+    /// Its Secret was there and is gone; this process still has it.
+    pub is_lost: bool,
+    /// The longest `max-age` that the JWK Set may have promised while it was the newest key: no later key may sign sooner.
+    pub promise: SignedDuration,
+    /// The longest lifetime of any token that it can have signed, as far as its Secret tells.
+    pub longest_token: SignedDuration,
+    /// The value of `realmkeeper.dev/rotate` that it is the answer to.
+    pub rotate_request: Option<Arc<str>>,
+}
+
+impl Generation {
+    /// True where its life is over, and its Secret with it.
+    pub fn is_disposed(&self, now: Timestamp) -> bool {
+        self.is_lost && self.times.removed_at.is_some_and(|at| at <= now)
+    }
+}
+
+/// What a ring is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// How long a key signs; none: until something else asks for a new one.
+    pub every: Option<SignedDuration>,
+    /// How long a key is published before it signs.
+    pub pre_publish: SignedDuration,
+    /// `realmkeeper.dev/rotate`.
+    pub request: Option<&'a str>,
+    /// A key of another source stands where keys are taken from.
+    pub has_import: bool,
+    /// Another ring of the Realm signs with this algorithm, and the JWK Set may have promised this `max-age`.
+    pub others: Option<SignedDuration>,
+}
+
+/// Why a key is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The ring has none that can be used.
+    First,
+    /// The time has come.
+    Time,
+    /// A person asked for it.
+    Request,
+    /// The newest was revoked.
+    Revocation,
+    /// The referenced Secret holds another key than before.
+    Import,
 }
 
 /// A key to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewKey {
-    /// The N of its Secret `NAME-N`: one more than any before, so that a number is never given twice.
-    pub number: u32,
-    /// Its times.
-    pub times: Times,
+    /// Why.
+    pub cause: Cause,
+    /// From when on every replica has it in its JWKS.
+    pub published_at: Timestamp,
+    /// From when on it signs.
+    pub active_from: Timestamp,
 }
 
-/// The key to make now, if one is due. A ring without any usable key can't wait for `prePublish`: its key signs at once.
-pub fn due(ring: &[Generation], now: Timestamp) -> Option<NewKey> {
-    if ring.iter().any(|generation| generation.is_usable) {
-        return None;
+/// What is to be done for a ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing now; at this time something is.
+    Later(Option<Timestamp>),
+    /// The newest key, which does not sign yet, is the answer to the request as well: that must be noted.
+    Answered,
+    /// A key.
+    New(NewKey),
+}
+
+/// What is due for a ring whose keys are given newest first.
+///
+/// A key signs `pre_publish` after every replica has it, and no sooner than a client that cached the JWK Set as it was told to can
+/// know it. A ring without any other usable key can't wait: its key signs at once.
+pub fn due(ring: &[Generation], ask: &Ask<'_>, now: Timestamp) -> Due {
+    let Some(newest) = ring.first().filter(|_| ring.iter().any(|key| !key.is_revoked)) else {
+        let wait = ask.others.map(|promise| ask.pre_publish.max(promise));
+        return Due::New(new_key(Cause::First, wait, now));
+    };
+    let wait = ask.pre_publish.max(newest.promise);
+    let is_asked = ask.request.is_some() && ask.request != newest.rotate_request.as_deref();
+    let cause = match () {
+        () if newest.is_revoked => Some(Cause::Revocation),
+        () if ask.has_import => Some(Cause::Import),
+        () if is_asked && newest.times.active_from > now => return Due::Answered,
+        () if is_asked => Some(Cause::Request),
+        () => None,
+    };
+    if let Some(cause) = cause {
+        return Due::New(after(newest, new_key(cause, Some(wait), now)));
     }
-    let last = ring.iter().map(|generation| generation.number).max().unwrap_or(0);
-    Some(NewKey {
-        number: last.checked_add(1)?,
-        times: Times { published_at: now, active_from: now, removed_at: None },
-    })
+    let Some(every) = ask.every else { return Due::Later(None) };
+    let takes_over = later(newest.times.active_from, every);
+    let lead = wait.saturating_add(margin(wait));
+    // One key at a time is on its way: with a period shorter than the lead, the lead is the period.
+    let at = takes_over.checked_sub(lead).unwrap_or(now).max(newest.times.active_from);
+    if at > now { Due::Later(Some(at)) } else { Due::New(after(newest, new_key(Cause::Time, Some(wait), now))) }
+}
+
+fn new_key(cause: Cause, wait: Option<SignedDuration>, now: Timestamp) -> NewKey {
+    let published_at = wait.map_or(now, |wait| later(now, margin(wait)));
+    NewKey { cause, published_at, active_from: wait.map_or(now, |wait| later(published_at, wait)) }
+}
+
+/// Keys sign in the order in which they are made, also where what they must wait for has become shorter.
+fn after(newest: &Generation, key: NewKey) -> NewKey {
+    let least = later(newest.times.active_from, SignedDuration::from_secs(1));
+    NewKey { active_from: key.active_from.max(least), ..key }
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
 
-    use super::{Generation, due};
+    use super::{Ask, Cause, Due, Generation, NewKey, Times, due};
+
+    const HOUR: i64 = 3600;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn span(seconds: i64) -> SignedDuration {
+        SignedDuration::from_secs(seconds)
+    }
+
+    fn key(number: u32, active_from: i64) -> Generation {
+        let published_at = at(active_from - HOUR);
+        Generation {
+            number: Some(number),
+            kid: format!("k{number}").into(),
+            secret: format!("ring-{number}").into(),
+            times: Times { published_at, active_from: at(active_from), retired_at: None, removed_at: None },
+            is_revoked: false,
+            is_lost: false,
+            promise: span(60),
+            longest_token: span(600),
+            rotate_request: None,
+        }
+    }
+
+    fn ask() -> Ask<'static> {
+        Ask { every: None, pre_publish: span(HOUR), request: None, has_import: false, others: None }
+    }
+
+    fn new(due: Due) -> (Cause, i64, i64) {
+        let Due::New(NewKey { cause, published_at, active_from }) = due else { panic!("{due:?}") };
+        (cause, published_at.as_second(), active_from.as_second())
+    }
 
     #[test]
-    fn a_key_is_due_where_none_can_be_used_and_takes_the_next_number() {
-        let now = Timestamp::from_second(100).unwrap();
-        let number = |ring: &[Generation]| due(ring, now).map(|key| key.number);
-        assert_eq!(number(&[]), Some(1));
-        assert_eq!(number(&[Generation { number: 1, is_usable: true }]), None);
-        assert_eq!(
-            number(&[Generation { number: 3, is_usable: false }, Generation { number: 1, is_usable: true }]),
-            None
-        );
-        assert_eq!(number(&[Generation { number: 3, is_usable: false }]), Some(4));
-        assert_eq!(due(&[], now).map(|key| key.times.active_from), Some(now));
+    fn the_first_key_signs_at_once_unless_another_ring_does() {
+        assert_eq!(new(due(&[], &ask(), at(100))), (Cause::First, 100, 100));
+        let beside = Ask { others: Some(span(60)), pre_publish: span(5), ..ask() };
+        assert_eq!(new(due(&[], &beside, at(100))), (Cause::First, 130, 190));
+        let revoked = Generation { is_revoked: true, ..key(1, 0) };
+        assert_eq!(new(due(&[revoked], &ask(), at(100))), (Cause::First, 100, 100));
+    }
+
+    #[test]
+    fn a_key_is_made_so_early_that_it_takes_over_in_time() {
+        let ask = Ask { every: Some(span(24 * HOUR)), ..ask() };
+        let made = 24 * HOUR - HOUR - 30;
+        assert_eq!(due(&[key(1, 0)], &ask, at(made - 1)), Due::Later(Some(at(made))));
+        assert_eq!(new(due(&[key(1, 0)], &ask, at(made))), (Cause::Time, made + 30, 24 * HOUR));
+        let late = 48 * HOUR;
+        assert_eq!(new(due(&[key(1, 0)], &ask, at(late))), (Cause::Time, late + 30, late + 30 + HOUR));
+        let pending = [key(2, 24 * HOUR), key(1, 0)];
+        assert_eq!(due(&pending, &ask, at(made + 1)), Due::Later(Some(at(48 * HOUR - HOUR - 30))));
+    }
+
+    #[test]
+    fn a_period_that_is_shorter_than_the_lead_is_the_lead() {
+        let ask = Ask { every: Some(span(1)), pre_publish: span(60), ..ask() };
+        assert_eq!(due(&[key(1, 100)], &ask, at(99)), Due::Later(Some(at(100))));
+        assert_eq!(new(due(&[key(1, 100)], &ask, at(100))), (Cause::Time, 130, 190));
+    }
+
+    #[test]
+    fn a_request_is_answered_once() {
+        let asked = Ask { request: Some("1"), ..ask() };
+        assert_eq!(new(due(&[key(1, 0)], &asked, at(9))).0, Cause::Request);
+        let answer = |number, active_from| Generation { rotate_request: Some("1".into()), ..key(number, active_from) };
+        assert_eq!(due(&[answer(2, 50), key(1, 0)], &asked, at(10)), Due::Later(None));
+        assert_eq!(due(&[answer(2, 50), key(1, 0)], &ask(), at(60)), Due::Later(None), "it was taken away again");
+        let again = Ask { request: Some("2"), ..ask() };
+        assert_eq!(due(&[answer(2, 50), key(1, 0)], &again, at(10)), Due::Answered);
+        assert_eq!(new(due(&[answer(2, 50), key(1, 0)], &again, at(50))).0, Cause::Request);
+    }
+
+    #[test]
+    fn a_revoked_key_is_replaced_and_a_renewed_one_taken_over() {
+        let revoked = Generation { is_revoked: true, ..key(2, 50) };
+        assert_eq!(new(due(&[revoked, key(1, 0)], &ask(), at(60))), (Cause::Revocation, 90, 90 + HOUR));
+        let import = Ask { has_import: true, ..ask() };
+        assert_eq!(new(due(&[key(1, 0)], &import, at(60))), (Cause::Import, 90, 90 + HOUR));
+    }
+
+    #[test]
+    fn what_the_jwk_set_has_promised_holds_also_where_less_is_asked_for_now() {
+        let soon = Ask { pre_publish: span(1), request: Some("1"), ..ask() };
+        assert_eq!(new(due(&[key(1, 0)], &soon, at(100))), (Cause::Request, 130, 190));
+        let short = Generation { promise: span(1), ..key(1, 0) };
+        assert_eq!(new(due(&[short], &soon, at(100))), (Cause::Request, 101, 102));
+        let pending = Generation { promise: span(1), ..key(2, 190) };
+        let import = Ask { has_import: true, ..soon };
+        assert_eq!(new(due(&[pending, key(1, 0)], &import, at(101))).2, 191, "keys sign in their order");
     }
 }

@@ -147,6 +147,8 @@ impl Index {
         evaluate::groups(self);
         evaluate::users(self);
         evaluate::clients(self);
+        // Those whose tokens live longer than a client's did before.
+        evaluate::signing_keys(self);
     }
 
     /// Publishes what has changed, and that the view is whole.

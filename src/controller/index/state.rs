@@ -3,12 +3,13 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{claimed::Claimed, spec::RealmSpec};
 use crate::{
     controller::{
-        checks::{Verdict, key_lifecycle::Times, rotation::Generation},
+        checks::Verdict,
+        rings::Ring,
         source::{Kind, ObjectKey},
     },
     jose::Algorithm,
@@ -84,6 +85,8 @@ pub struct RealmState {
     pub serving: Option<Serving>,
     /// What its keys sign with, now or later.
     pub algorithms: BTreeSet<Algorithm>,
+    /// The longest lifetime of any signed token of the Realm since this process knows it.
+    pub longest_token: SignedDuration,
 }
 
 /// A Realm that is in force.
@@ -110,23 +113,8 @@ pub struct SigningKeyState {
     pub realm: Option<ObjectName>,
     /// What its keys sign with.
     pub algorithm: Option<Algorithm>,
-    /// Its keys, newest first.
-    pub keys: Vec<RingKey>,
-    /// Every generation of a generated ring, also those that can't be read.
-    pub generations: Vec<Generation>,
-}
-
-/// A key of a ring.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RingKey {
-    /// The RFC 7638 thumbprint.
-    pub kid: Arc<str>,
-    /// The Secret that it stands in.
-    pub secret: Arc<str>,
-    /// Its times.
-    pub times: Times,
-    /// It is never accepted again.
-    pub is_revoked: bool,
+    /// Its keys.
+    pub ring: Ring,
 }
 
 /// A Group.

@@ -45,6 +45,8 @@ pub struct World {
     pub clients: Records<api::OidcClient>,
     /// Secrets with our label; what else comes is kept too, and never read.
     pub secrets: Secrets,
+    /// Key Secrets that were deleted while their SigningKey is there: the keys are still in this process, and only there.
+    lost: Secrets,
     namespaces: BTreeMap<Arc<str>, Labels>,
     dependencies: Dependencies,
     /// The Secrets that were generated for an object, by its key.
@@ -98,6 +100,7 @@ impl Default for World {
             users: Records::new(),
             clients: Records::new(),
             secrets: Secrets::default(),
+            lost: Secrets::default(),
             namespaces: BTreeMap::new(),
             dependencies: Dependencies::default(),
             owned: BTreeMap::new(),
@@ -135,6 +138,18 @@ impl World {
     pub fn owned(&self, owner: &ObjectKey) -> impl Iterator<Item = (&ObjectName, &KubeSecret)> {
         let names = self.owned.get(owner).into_iter().flatten();
         names.filter_map(|name| Some((name, self.secrets.get(name)?)))
+    }
+
+    /// The Secrets of a SigningKey that were deleted and that this process still has, in order of their names.
+    pub fn lost(&self, owner: &ObjectKey) -> impl Iterator<Item = (&ObjectName, &KubeSecret)> {
+        let is_owned = |secret: &KubeSecret| marks::owner(secret).is_some_and(|found| found == *owner);
+        let all = self.lost.0.iter().map(|(name, secret)| (name, secret.as_ref()));
+        all.filter(move |(_, secret)| is_owned(secret))
+    }
+
+    /// Forgets a Secret that is gone.
+    pub fn forget(&mut self, lost: &ObjectName) {
+        self.lost.0.remove(lost);
     }
 
     /// Whether the object is there, readable or not.
@@ -273,9 +288,9 @@ impl World {
         let old_realm = self.user_realm(key);
         let was_there = match key.kind {
             Kind::Namespace => self.namespaces.remove(&key.name.name).is_some(),
-            Kind::Secret => self.secret_deleted(&key.name, touched),
+            Kind::Secret => self.secret_lost(&key.name, touched),
             Kind::Realm => self.realms.remove(&key.name).is_some(),
-            Kind::SigningKey => self.signing_keys.remove(&key.name).is_some(),
+            Kind::SigningKey => self.ring_deleted(key),
             Kind::Group => self.groups.remove(&key.name).is_some(),
             Kind::User => self.users.remove(&key.name).is_some(),
             Kind::OidcClient => self.clients.remove(&key.name).is_some(),
@@ -353,12 +368,34 @@ impl World {
             return;
         }
         self.secret_deleted(&key.name, touched);
+        let lost = self.lost.get(&key.name);
+        if lost.is_some_and(|lost| marks::owner(lost) == marks::owner(secret)) {
+            self.lost.0.remove(&key.name);
+        }
         if let Some(owner) = marks::owner(secret) {
             self.owned.entry(owner.clone()).or_default().insert(key.name.clone());
             touched.dirty.insert(owner);
         }
         self.touch_dependents(&key, touched);
         self.secrets.0.insert(key.name, secret.clone());
+    }
+
+    /// The Secrets of a SigningKey that is gone are not missed.
+    fn ring_deleted(&mut self, ring: &ObjectKey) -> bool {
+        self.lost.0.retain(|_, secret| marks::owner(secret).is_none_or(|owner| owner != *ring));
+        self.signing_keys.remove(&ring.name).is_some()
+    }
+
+    fn secret_lost(&mut self, name: &ObjectName, touched: &mut Touched) -> bool {
+        let old = self.secrets.0.get(name).cloned();
+        if let Some(old) = old
+            && let Some(owner) = marks::owner(&old)
+            && owner.kind == Kind::SigningKey
+            && self.signing_keys.contains_key(&owner.name)
+        {
+            self.lost.0.insert(name.clone(), old);
+        }
+        self.secret_deleted(name, touched)
     }
 
     fn secret_deleted(&mut self, name: &ObjectName, touched: &mut Touched) -> bool {

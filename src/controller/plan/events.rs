@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{
@@ -5,16 +6,27 @@ use super::{
     conditions::{cut, find},
 };
 use crate::{
-    api,
-    controller::{checks::Reason, source::ObjectKey},
+    api::{self, KeyState},
+    controller::{
+        checks::{Reason, rotation::Generation},
+        source::ObjectKey,
+    },
 };
 
-/// Something good that happened.
+/// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct News {
     reason: &'static str,
     action: &'static str,
     note: String,
+}
+
+impl News {
+    /// As an event about an object.
+    pub fn record(self, regarding: &ObjectKey, uid: Option<&String>, type_: EventType) -> EventRecord {
+        let Self { reason, action, note } = self;
+        EventRecord { regarding: regarding.clone(), uid: uid.cloned(), type_, reason, note: cut(note), action }
+    }
 }
 
 /// The credentials of a client stand in their Secret.
@@ -23,10 +35,60 @@ pub fn credentials_created(secret: &str) -> News {
     News { reason: "CredentialsCreated", action: "CreateCredentials", note }
 }
 
-/// A ring has a new key.
-pub fn key_created(key: &api::SigningKeyVersion) -> News {
-    let note = format!("the key {} stands in the Secret {}", key.kid, key.secret_name);
-    News { reason: "KeyCreated", action: "CreateKey", note }
+/// The Secret of a key was deleted, and is written again.
+pub fn key_restored(key: &Generation) -> News {
+    let note = format!(
+        "the Secret {} was deleted and is written again, with the same key {}: to take a key out of use, put its kid into \
+         spec.revokedKids",
+        key.secret, key.kid
+    );
+    News { reason: "KeyRestored", action: "RestoreKey", note }
+}
+
+/// What became of the keys of a ring since the status was written last, with how grave it is.
+pub fn of_keys(
+    old: &[api::SigningKeyVersion],
+    new: &[api::SigningKeyVersion],
+    now: Timestamp,
+) -> Vec<(EventType, News)> {
+    let news = |reason, action, note| News { reason, action, note };
+    let mut all = Vec::new();
+    for key in new {
+        let before = old.iter().find(|before| before.kid == key.kid);
+        if before.is_none() {
+            let note = format!("the key {} stands in the Secret {}", key.kid, key.secret_name);
+            all.push((EventType::Normal, news("KeyCreated", "CreateKey", note)));
+        }
+        let Some(before) = before.filter(|before| before.state != key.state) else { continue };
+        match key.state {
+            KeyState::Active => {
+                let note = format!("the key {} signs from now on", key.kid);
+                all.push((EventType::Normal, news("KeyActivated", "ActivateKey", note)));
+            }
+            KeyState::Revoked => {
+                let note = format!("the key {} is revoked: what it has signed is refused from now on", key.kid);
+                all.push((EventType::Warning, news("KeyRevoked", "RevokeKey", note)));
+            }
+            KeyState::Removed if before.state != KeyState::Revoked => {
+                let note = format!("the key {} has left the JWKS: the last token that it signed has expired", key.kid);
+                all.push((EventType::Normal, news("KeyRemoved", "RemoveKey", note)));
+            }
+            _ => {}
+        }
+    }
+    let is_in_use = |key: &&api::SigningKeyVersion| !matches!(key.state, KeyState::Removed | KeyState::Revoked);
+    for gone in old.iter().filter(is_in_use) {
+        let is_there = new.iter().any(|key| key.kid == gone.kid);
+        let was_to_go = gone.removed_at.as_ref().is_some_and(|at| at.0 <= now);
+        if !is_there && !was_to_go {
+            let note = format!(
+                "the Secret {} of the key {} is gone, and the key with it: what it has signed is refused",
+                gone.secret_name, gone.kid
+            );
+            all.push((EventType::Warning, news("KeyLost", "LoseKey", note)));
+        }
+    }
+    all
 }
 
 /// What the operator is itself about to do is no news, nor is a Realm that has no key in its first second.
@@ -39,25 +101,17 @@ pub fn of(
     uid: Option<&String>,
     old: &[Condition],
     new: &[Condition],
-    news: Vec<News>,
+    news: Vec<(EventType, News)>,
 ) -> Vec<EventRecord> {
-    let record = |type_, reason, action, note: String| EventRecord {
-        regarding: regarding.clone(),
-        uid: uid.cloned(),
-        type_,
-        reason,
-        note: cut(note),
-        action,
-    };
-    let mut events: Vec<_> =
-        news.into_iter().map(|news| record(EventType::Normal, news.reason, news.action, news.note)).collect();
+    let mut events: Vec<_> = news.into_iter().map(|(type_, news)| news.record(regarding, uid, type_)).collect();
     if let Some(ready) = find(new, "Ready")
         && ready.status != "True"
         && find(old, "Ready").is_none_or(|old| old.reason != ready.reason)
         && let Some(reason) = Reason::named(&ready.reason)
         && !QUIET.contains(&reason)
     {
-        events.push(record(EventType::Warning, reason.as_str(), "Reconcile", ready.message.clone()));
+        let news = News { reason: reason.as_str(), action: "Reconcile", note: ready.message.clone() };
+        events.push(news.record(regarding, uid, EventType::Warning));
     }
     events
 }

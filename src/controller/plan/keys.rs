@@ -1,21 +1,24 @@
-//! The Secrets of a generated ring: one immutable Secret a generation.
+//! The Secrets of a ring: one immutable Secret a generation. What is immutable of it are the data; its annotations are the ring's memory
+//! and may learn more.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
-use super::{SecretMode, SecretWrite, bindings, build::Builder};
+use super::{EventRecord, EventType, SecretDeletion, SecretMode, SecretWrite, bindings, build::Builder, events};
 use crate::{
     api::{self, MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE},
     controller::{
         checks::{
+            key_lifecycle::{self, MAX_SKEW, later},
             ownership::{self, Ownership, Standing},
-            rotation,
+            rotation::{self, Ask, Due, Generation, NewKey},
         },
         index::{
             record::Record,
             spec::{KeySource, SigningKeySpec},
+            state::SigningKeyState,
         },
         marks,
         rings::{self, KEY_ENTRY},
@@ -26,6 +29,17 @@ use crate::{
     secret::Secret,
 };
 
+/// The annotations that a Secret keeps when it is written again.
+const KEPT: [&str; 7] = [
+    marks::PUBLISHED_AT,
+    marks::ACTIVE_FROM,
+    marks::KEY_ID,
+    marks::PROMISE,
+    marks::LONGEST_TOKEN,
+    marks::ROTATE_REQUEST,
+    marks::TAKEN_FROM,
+];
+
 pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), jose::Error> {
     let index = builder.index;
     let (Some(record), Some(state)) = (index.world.signing_keys.get(name), index.states.signing_keys.get(name)) else {
@@ -34,72 +48,202 @@ pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), j
     if record.meta.is_frozen || !state.verdict.is_accepted() {
         return Ok(());
     }
-    let Some(spec) = record.spec.as_ref().filter(|spec| spec.source == KeySource::Generate) else { return Ok(()) };
+    let Some(spec) = record.spec.as_deref() else { return Ok(()) };
+    let realm = index.states.realms.get(&spec.realm);
     let key = ObjectKey { kind: Kind::SigningKey, name: name.clone() };
-    mend_owners(builder, &key, record, spec);
-    let Some(new) = rotation::due(&state.generations, builder.now) else { return Ok(()) };
-    let secret = rings::secret_name(&key, new.number);
-    // One of somebody else is never overwritten; one of ours that is there, and that the ring does not know, is on its way.
-    if !matches!(ownership::standing(&key, index.world.secrets.get(&secret), false), Standing::Free) {
-        return Ok(());
-    }
-    if !builder.may_create(&key, &secret) {
-        return Ok(());
-    }
-    if !builder.may_make_key() {
-        builder.plan.deferred.push(key);
-        return Ok(());
-    }
-    let pem = builder.generator.key(spec.algorithm)?;
-    let kid = PrivateKey::from_pem(spec.algorithm, &pem)?.material().thumbprint();
-    let times = [(marks::PUBLISHED_AT, new.times.published_at), (marks::ACTIVE_FROM, new.times.active_from)];
-    let written = |(annotation, at): (&str, Timestamp)| (annotation.to_owned(), at.to_string());
-    let annotations = times.map(written).into_iter().chain([(marks::KEY_ID.to_owned(), kid)]).collect();
-    builder.plan.secrets.push(write(&key, record, spec, secret, SecretMode::Create, annotations, pem));
-    Ok(())
-}
-
-fn write(
-    key: &ObjectKey,
-    record: &Record<api::SigningKey>,
-    spec: &SigningKeySpec,
-    name: ObjectName,
-    mode: SecretMode,
-    mut annotations: BTreeMap<String, String>,
-    pem: Secret,
-) -> SecretWrite {
-    annotations.insert(marks::OWNER.to_owned(), marks::owner_value(key));
-    SecretWrite {
-        name,
-        subject: key.clone(),
-        mode,
-        type_: "Opaque",
-        immutable: true,
-        labels: BTreeMap::from([
-            (MANAGED_BY_LABEL.to_owned(), MANAGED_BY_VALUE.to_owned()),
-            (READABLE_LABEL.to_owned(), READABLE_VALUE.to_owned()),
-        ]),
-        annotations,
-        data: BTreeMap::from([(KEY_ENTRY.to_owned(), pem)]),
-        owner: bindings::owner(key, record.meta.uid.clone(), spec.deletion_policy),
+    let longest_token = realm.map_or(SignedDuration::ZERO, |realm| realm.longest_token);
+    let keys = state.ring.keys.iter().filter(|key| key.number.is_some()).cloned().collect();
+    let ring = RingPlan { key, record, spec, state, keys, longest_token };
+    let due = rotation::due(&ring.keys, &ring.ask(builder), builder.now);
+    ring.restore(builder);
+    ring.dispose(builder);
+    ring.mend(builder, due == Due::Answered);
+    match due {
+        Due::New(new) => ring.make(builder, &new),
+        Due::Later(Some(at)) => {
+            builder.wake(&ring.key, at);
+            Ok(())
+        }
+        Due::Later(None) | Due::Answered => Ok(()),
     }
 }
 
-/// `deletionPolicy` may change: the data of an immutable Secret stay as they are, its ownerReference need not.
-fn mend_owners(builder: &mut Builder<'_>, key: &ObjectKey, record: &Record<api::SigningKey>, spec: &SigningKeySpec) {
-    let uid = record.meta.uid.as_deref();
-    let world = &builder.index.world;
-    let wrong = world
-        .owned(key)
-        .filter(|(_, secret)| ownership::ownership(secret, key, uid, spec.deletion_policy) == Ownership::Wrong);
-    let rewrite = |(name, secret): (&ObjectName, &KubeSecret)| {
+/// A ring for which a plan is made.
+struct RingPlan<'a> {
+    key: ObjectKey,
+    record: &'a Record<api::SigningKey>,
+    spec: &'a SigningKeySpec,
+    state: &'a SigningKeyState,
+    /// Those that stand in a Secret of the ring, newest first.
+    keys: Vec<Generation>,
+    longest_token: SignedDuration,
+}
+
+impl<'a> RingPlan<'a> {
+    fn ask(&self, builder: &Builder<'_>) -> Ask<'a> {
+        let is_without = self.keys.iter().all(|key| key.is_revoked);
+        Ask {
+            every: self.spec.every,
+            pre_publish: self.spec.pre_publish,
+            request: self.record.meta.rotate.as_deref().filter(|_| self.spec.source == KeySource::Generate),
+            has_import: self.state.ring.import.is_some(),
+            others: is_without.then(|| self.promise_of_others(builder)).flatten(),
+        }
+    }
+
+    /// Where other rings sign with the algorithm already, the least that the JWK Set may have promised because of one of them.
+    fn promise_of_others(&self, builder: &Builder<'_>) -> Option<SignedDuration> {
+        let rings = builder.index.world.children(&self.spec.realm, Kind::SigningKey);
+        let others = rings.iter().filter(|name| **name != self.key.name);
+        let states = others.filter_map(|name| builder.index.states.signing_keys.get(name));
+        let serving = states.filter(|state| state.algorithm == Some(self.spec.algorithm) && state.verdict.is_served);
+        serving.filter_map(|state| Some(state.ring.keys.first()?.promise)).min()
+    }
+
+    fn secret_name(&self, generation: &Generation) -> ObjectName {
+        ObjectName::new(self.key.name.namespace.clone(), generation.secret.clone())
+    }
+
+    /// Writes Secrets again that were deleted: whoever wants a key gone revokes it.
+    fn restore(&self, builder: &mut Builder<'_>) {
+        let is_wanted = |key: &&Generation| key.is_lost && !key.is_revoked && !key.is_disposed(builder.now);
+        let wanted: Vec<_> = self.keys.iter().filter(is_wanted).collect();
+        for generation in wanted {
+            let name = self.secret_name(generation);
+            let lost = builder.index.world.lost(&self.key).find(|(lost, _)| **lost == name);
+            let Some(write) = lost.and_then(|(_, secret)| self.again(&name, secret, SecretMode::Create)) else {
+                continue;
+            };
+            if builder.may_create(&self.key, &name) {
+                builder.plan.secrets.push(write);
+                builder.plan.events.push(self.event(EventType::Warning, events::key_restored(generation)));
+            }
+        }
+    }
+
+    /// Deletes the Secrets of keys that have left the JWKS everywhere.
+    fn dispose(&self, builder: &mut Builder<'_>) {
+        for generation in self.keys.iter().filter(|key| !key.is_lost) {
+            let Some(removed_at) = generation.times.removed_at else { continue };
+            let longest = generation.longest_token.max(self.longest_token);
+            let at = key_lifecycle::disposal(removed_at, longest);
+            if at > builder.now {
+                builder.wake(&self.key, at);
+                continue;
+            }
+            let name = self.secret_name(generation);
+            if let Some(secret) = builder.index.world.secrets.get(&name) {
+                builder.plan.deletions.push(SecretDeletion::of(&name, secret, &self.key));
+            }
+        }
+    }
+
+    /// Brings what the Secrets say beside the key up to date: the ownerReference by `deletionPolicy`, how long a token can live that
+    /// the key may still sign, and, where the newest is the answer to a request, that.
+    fn mend(&self, builder: &mut Builder<'_>, is_answered: bool) {
+        let uid = self.record.meta.uid.as_deref();
+        let world = &builder.index.world;
+        let mut writes = Vec::new();
+        for (name, secret) in world.owned(&self.key) {
+            let generation = self.keys.iter().find(|key| key.secret == name.name && !key.is_lost);
+            let mut write = None;
+            let mut change = |annotation: Option<(&str, String)>| {
+                let write = write.get_or_insert_with(|| self.again(name, secret, SecretMode::over(secret)));
+                if let (Some(write), Some((name, value))) = (write, annotation) {
+                    write.annotations.insert(name.to_owned(), value);
+                }
+            };
+            let policy = self.spec.deletion_policy;
+            if ownership::ownership(secret, &self.key, uid, policy) == Ownership::Wrong {
+                change(None);
+            }
+            let may_sign = |key: &&Generation| {
+                !key.is_revoked && key.times.retired_at.is_none_or(|at| builder.now < later(at, MAX_SKEW))
+            };
+            let known = marks::duration(secret, marks::LONGEST_TOKEN).unwrap_or_default();
+            if generation.filter(may_sign).is_some() && known < self.longest_token {
+                change(Some((marks::LONGEST_TOKEN, marks::duration_value(self.longest_token))));
+            }
+            let is_newest = self.keys.first().is_some_and(|newest| newest.secret == name.name);
+            if let Some(request) = self.record.meta.rotate.as_ref().filter(|_| is_answered && is_newest) {
+                change(Some((marks::ROTATE_REQUEST, request.clone())));
+            }
+            writes.extend(write.flatten());
+        }
+        builder.plan.secrets.extend(writes);
+    }
+
+    fn make(&self, builder: &mut Builder<'_>, new: &NewKey) -> Result<(), jose::Error> {
+        let import = self.state.ring.import.as_ref();
+        if import.is_none() && self.spec.source != KeySource::Generate {
+            return Ok(());
+        }
+        let name = rings::secret_name(&self.key, self.state.ring.next_number());
+        // One of somebody else is never overwritten; one of ours that is there, and that the ring does not know, is on its way.
+        if !matches!(ownership::standing(&self.key, builder.index.world.secrets.get(&name), false), Standing::Free)
+            || !builder.may_create(&self.key, &name)
+        {
+            return Ok(());
+        }
+        let (pem, kid) = match import {
+            Some(import) => (import.pem.clone(), import.kid.to_string()),
+            None if !builder.may_make_key() => {
+                builder.plan.deferred.push(self.key.clone());
+                return Ok(());
+            }
+            None => {
+                let pem = builder.generator.key(self.spec.algorithm)?;
+                let kid = PrivateKey::from_pem(self.spec.algorithm, &pem)?.material().thumbprint();
+                (pem, kid)
+            }
+        };
+        let annotations = [
+            (marks::PUBLISHED_AT, Some(new.published_at.to_string())),
+            (marks::ACTIVE_FROM, Some(new.active_from.to_string())),
+            (marks::KEY_ID, Some(kid)),
+            (marks::PROMISE, Some(marks::duration_value(rings::promise(self.spec)))),
+            (marks::LONGEST_TOKEN, Some(marks::duration_value(self.longest_token))),
+            (marks::ROTATE_REQUEST, self.record.meta.rotate.clone()),
+            (marks::TAKEN_FROM, import.map(|import| import.from.to_string())),
+        ];
+        let written = annotations.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        builder.plan.secrets.push(self.write(name, SecretMode::Create, written.collect(), pem));
+        Ok(())
+    }
+
+    /// The Secret as it is, or was.
+    fn again(&self, name: &ObjectName, secret: &KubeSecret, mode: SecretMode) -> Option<SecretWrite> {
         let pem = Secret::new(marks::entry(secret, KEY_ENTRY)?);
-        let kept = [marks::PUBLISHED_AT, marks::ACTIVE_FROM, marks::KEY_ID];
         let kept =
-            kept.into_iter().filter_map(|name| Some((name.to_owned(), marks::annotation(secret, name)?.to_owned())));
-        let mode = SecretMode::over(secret);
-        Some(write(key, record, spec, name.clone(), mode, kept.collect(), pem))
-    };
-    let writes: Vec<_> = wrong.filter_map(rewrite).collect();
-    builder.plan.secrets.extend(writes);
+            KEPT.into_iter().filter_map(|name| Some((name.to_owned(), marks::annotation(secret, name)?.to_owned())));
+        Some(self.write(name.clone(), mode, kept.collect(), pem))
+    }
+
+    fn write(
+        &self,
+        name: ObjectName,
+        mode: SecretMode,
+        mut annotations: BTreeMap<String, String>,
+        pem: Secret,
+    ) -> SecretWrite {
+        annotations.insert(marks::OWNER.to_owned(), marks::owner_value(&self.key));
+        SecretWrite {
+            name,
+            subject: self.key.clone(),
+            mode,
+            type_: "Opaque",
+            immutable: true,
+            labels: BTreeMap::from([
+                (MANAGED_BY_LABEL.to_owned(), MANAGED_BY_VALUE.to_owned()),
+                (READABLE_LABEL.to_owned(), READABLE_VALUE.to_owned()),
+            ]),
+            annotations,
+            data: BTreeMap::from([(KEY_ENTRY.to_owned(), pem)]),
+            owner: bindings::owner(&self.key, self.record.meta.uid.clone(), self.spec.deletion_policy),
+        }
+    }
+
+    fn event(&self, type_: EventType, news: events::News) -> EventRecord {
+        news.record(&self.key, self.record.meta.uid.as_ref(), type_)
+    }
 }

@@ -1,33 +1,33 @@
 //! Statuses, a function a kind. A status is planned only where it differs from the one on the object, and with it what a person
 //! should know about the difference.
 
-use jiff::Timestamp;
+mod rings;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::{
-    EventRecord, StatusPatch,
+    EventRecord, EventType, StatusPatch,
     build::Builder,
     conditions::{Facts, conditions},
     events,
 };
 use crate::{
-    api::{self, KeyState},
+    api,
     controller::{
-        checks::{Finding, Reason, Verdict, key_lifecycle},
+        checks::{Finding, Reason, Verdict},
         index::{
             record::{Record, Resource},
-            spec::{ClientSecretSpec, algorithm_name},
-            state::{RingKey, SigningKeyState},
+            spec::ClientSecretSpec,
         },
         source::{Kind, ObjectKey},
     },
-    realm::{Keyring, ObjectName},
+    realm::ObjectName,
 };
 
-/// `status.keys` of a SigningKey holds no more.
-const MAX_RING_KEYS: usize = 64;
 /// `status.keys` of a Realm holds no more.
 const MAX_REALM_KEYS: usize = 256;
+
+pub(super) use rings::signing_key;
 
 /// What every status has.
 struct Common<'a, R: Resource> {
@@ -72,7 +72,7 @@ impl Builder<'_> {
         common: &Common<'_, R>,
         old: &[Condition],
         new: &[Condition],
-        news: Vec<events::News>,
+        news: Vec<(EventType, events::News)>,
     ) -> Vec<EventRecord> {
         let key = ObjectKey { kind: R::KIND, name: common.name.clone() };
         events::of(&key, common.record.meta.uid.as_ref(), old, new, news)
@@ -102,7 +102,7 @@ pub(super) fn realm(builder: &mut Builder<'_>, name: &ObjectName) {
     let status = api::RealmStatus {
         observed_generation: record.meta.generation,
         issuer,
-        keys: realm_keys(builder, name),
+        keys: rings::of_realm(builder, name),
         attached: state.serving.is_some().then(|| api::Attached {
             oidc_clients: count(index.states.attached(name, Kind::OidcClient)),
             users: count(index.states.attached(name, Kind::User)),
@@ -111,71 +111,6 @@ pub(super) fn realm(builder: &mut Builder<'_>, name: &ObjectName) {
         conditions: builder.conditions(&common, &old.conditions),
     };
     let events = builder.events(&common, &old.conditions, &status.conditions, Vec::new());
-    builder.patch(&common, &status, events);
-}
-
-/// What stands in the JWKS, by algorithm, the newest first.
-fn realm_keys(builder: &Builder<'_>, realm: &ObjectName) -> Vec<api::RealmKey> {
-    let Some(served) = builder.index.realm(realm) else { return Vec::new() };
-    let mut keys = Vec::new();
-    for name in builder.index.world.children(realm, Kind::SigningKey) {
-        let Some(state) = builder.index.states.signing_keys.get(&name) else { continue };
-        let Some(algorithm) = state.algorithm else { continue };
-        for key in &state.keys {
-            let state = key_state(key, state, &served.keyring, builder.now);
-            if matches!(state, KeyState::Published | KeyState::Active | KeyState::Retired) {
-                let key_status = api::RealmKey { kid: key.kid.to_string(), alg: algorithm_name(algorithm), state };
-                keys.push((key.times.active_from, key_status));
-            }
-        }
-    }
-    keys.sort_by(|(a_from, a), (b_from, b)| (a.alg, b_from, &a.kid).cmp(&(b.alg, a_from, &b.kid)));
-    keys.into_iter().map(|(_, key)| key).take(MAX_REALM_KEYS).collect()
-}
-
-fn key_state(key: &RingKey, ring: &SigningKeyState, keyring: &Keyring, now: Timestamp) -> KeyState {
-    let signer = ring.algorithm.and_then(|algorithm| keyring.signer(algorithm, now));
-    let signs = signer.is_some_and(|signer| *signer.jwk().kid == *key.kid);
-    key_lifecycle::state(key.times, key.is_revoked, signs, now)
-}
-
-pub(super) fn signing_key(builder: &mut Builder<'_>, name: &ObjectName) {
-    let index = builder.index;
-    let record = index.world.signing_keys.get(name);
-    let (Some(record), Some(state)) = (record, index.states.signing_keys.get(name)) else { return };
-    let old = record.status.clone().unwrap_or_default();
-    let empty = Keyring::default();
-    let realm = state.realm.as_ref().and_then(|realm| index.realm(realm));
-    let keyring = realm.map_or(&empty, |realm| &*realm.keyring);
-    let version = |key: &RingKey| {
-        let state = key_state(key, state, keyring, builder.now);
-        // The epoch stands for a time that nobody knows: a Secret of a directory has no age.
-        let time = |at: Timestamp| (at > Timestamp::UNIX_EPOCH && at <= builder.now).then_some(Time(at));
-        api::SigningKeyVersion {
-            kid: key.kid.to_string(),
-            state,
-            secret_name: key.secret.to_string(),
-            published_at: time(key.times.published_at),
-            activated_at: time(key.times.active_from),
-        }
-    };
-    let keys: Vec<_> = state.keys.iter().take(MAX_RING_KEYS).map(version).collect();
-    let mut verdict = state.verdict.clone();
-    let signs = |key: &api::SigningKeyVersion| matches!(key.state, KeyState::Active | KeyState::Retired);
-    if verdict.is_served && !keys.iter().any(signs) {
-        verdict.programmed.push(Finding::new(Reason::NoActiveKey, "", "the key does not sign yet"));
-    }
-    let news = keys.iter().filter(|key| old.keys.iter().all(|known| known.kid != key.kid)).map(events::key_created);
-    let news: Vec<_> = news.collect();
-    let common = Common { name, record, verdict: &verdict, ready: "a key of the ring is in use" };
-    let status = api::SigningKeyStatus {
-        observed_generation: record.meta.generation,
-        next_rotation: None,
-        last_rotate_request: old.last_rotate_request.clone(),
-        keys,
-        conditions: builder.conditions(&common, &old.conditions),
-    };
-    let events = builder.events(&common, &old.conditions, &status.conditions, news);
     builder.patch(&common, &status, events);
 }
 
@@ -223,7 +158,7 @@ pub(super) fn oidc_client(builder: &mut Builder<'_>, name: &ObjectName) {
     let binding = binding(builder, name, record);
     let news = match (&current, &binding) {
         (Some(current), Some(binding)) if old_credential(&old) != Some(&current.id) => {
-            vec![events::credentials_created(&binding.name)]
+            vec![(EventType::Normal, events::credentials_created(&binding.name))]
         }
         _ => Vec::new(),
     };

@@ -117,8 +117,14 @@ fn keys_of_somebody_elses_making_are_read_from_their_secret() {
     house.put(secret("identity", "cert", &[("tls.key", pem)])).settle();
     assert_eq!(ready(&house), "True:Ready");
     assert_eq!(house.ready(Kind::Realm, "identity", "staff"), "True:Ready");
-    assert_eq!(keys(&house, "theirs")[0]["secretName"], "cert");
-    assert!(!house.cluster.objects.contains_key(&ObjectKey::new(Kind::Secret, "identity", "theirs-1")));
+    let copy = house.object(Kind::Secret, "identity", "theirs-1");
+    assert_eq!(
+        (&copy["immutable"], &copy["metadata"]["annotations"]["realmkeeper.dev/taken-from"]),
+        (&json!(true), &json!("cert"))
+    );
+    assert_eq!(keys(&house, "theirs").as_array().unwrap().len(), 1);
+    assert_eq!(keys(&house, "theirs")[0]["secretName"], "theirs-1");
+    assert!(house.settle().is_empty());
 }
 
 #[test]

@@ -4,5 +4,6 @@ mod bindings;
 mod keys;
 mod members;
 mod order;
+mod rotation;
 mod run;
 mod serving;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use aws_lc_rs::digest;
 use axum::{
     body::Body,
@@ -8,24 +10,23 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// For this many seconds a cache may keep a document; less where a key comes or goes sooner.
-const MAX_AGE: i64 = 300;
-
 /// JSON as it goes out, with its strong validator (RFC 9110 section 8.8.3).
 #[derive(Debug)]
 pub(super) struct Document {
     body: Bytes,
     etag: HeaderValue,
+    max_age: i64,
 }
 
 impl Document {
-    pub(super) fn new(content: &impl Serialize) -> Result<Self, serde_json::Error> {
+    /// A cache may keep it for `max_age`, in whole seconds; less where a key comes or goes sooner.
+    pub(super) fn new(content: &impl Serialize, max_age: Duration) -> Result<Self, serde_json::Error> {
         let body = serde_json::to_vec(content)?;
         let hash = digest::digest(&digest::SHA256, &body);
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash));
         // Base64url and quotes are always a header's value.
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
-        Ok(Self { body: body.into(), etag })
+        Ok(Self { body: body.into(), etag, max_age: i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX) })
     }
 
     /// 200 with the document, or 304 where the client has it.
@@ -42,7 +43,7 @@ impl Document {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         headers.insert(header::ETAG, self.etag.clone());
-        headers.insert(header::CACHE_CONTROL, cache_control(stale_at, now));
+        headers.insert(header::CACHE_CONTROL, self.cache_control(stale_at, now));
         response
     }
 
@@ -55,14 +56,12 @@ impl Document {
             .map(<[u8]>::trim_ascii)
             .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == self.etag.as_bytes())
     }
-}
 
-fn cache_control(stale_at: Option<Timestamp>, now: Timestamp) -> HeaderValue {
-    let left = stale_at.map_or(MAX_AGE, |at| at.duration_since(now).as_secs());
-    if left >= MAX_AGE {
-        return HeaderValue::from_static("public, max-age=300");
+    fn cache_control(&self, stale_at: Option<Timestamp>, now: Timestamp) -> HeaderValue {
+        let left = stale_at.map_or(self.max_age, |at| at.duration_since(now).as_secs().min(self.max_age));
+        HeaderValue::try_from(format!("public, max-age={}", left.max(0)))
+            .unwrap_or(HeaderValue::from_static("no-cache"))
     }
-    HeaderValue::try_from(format!("public, max-age={}", left.max(0))).unwrap_or(HeaderValue::from_static("no-cache"))
 }
 
 #[cfg(test)]
@@ -70,11 +69,11 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
     use jiff::{SignedDuration, Timestamp};
 
-    use super::Document;
+    use super::{Document, Duration};
 
     #[test]
     fn a_client_that_has_the_document_gets_304() {
-        let document = Document::new(&serde_json::json!({"a": 1})).unwrap();
+        let document = Document::new(&serde_json::json!({"a": 1}), Duration::ZERO).unwrap();
         let etag = document.etag.to_str().unwrap().to_owned();
         let status = |tags: &str| {
             let mut asked = HeaderMap::new();
@@ -90,7 +89,7 @@ mod tests {
 
     #[test]
     fn caches_keep_it_no_longer_than_until_a_key_changes() {
-        let document = Document::new(&serde_json::json!({})).unwrap();
+        let document = Document::new(&serde_json::json!({}), Duration::from_secs(300)).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         let age = |seconds: Option<i64>| {
             let stale_at = seconds.map(|seconds| now + SignedDuration::from_secs(seconds));

@@ -4,7 +4,7 @@
 mod document;
 mod metadata;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -18,6 +18,9 @@ use crate::{
     jose::JwkSet,
     realm::{Issuer, Keyring, Realm, Settings},
 };
+
+/// For so long a cache may keep the metadata.
+const METADATA_MAX_AGE: Duration = Duration::from_secs(300);
 
 /// The public documents of a realm, and what they were made from: pointers that are equal mean that nothing has changed.
 #[derive(Debug)]
@@ -61,8 +64,8 @@ impl Documents {
             settings: realm.settings.clone(),
             keyring: realm.keyring.clone(),
             stale_at: realm.keyring.next_change(now),
-            metadata: Document::new(&Metadata::of(realm, now))?,
-            jwks: Document::new(&jwks)?,
+            metadata: Document::new(&Metadata::of(realm, now), METADATA_MAX_AGE)?,
+            jwks: Document::new(&jwks, realm.keyring.max_age())?,
         })
     }
 

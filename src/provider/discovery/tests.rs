@@ -116,7 +116,8 @@ async fn documents_are_for_everybody_and_only_sent_when_they_have_changed() {
     for path in [WELL_KNOWN, "/.well-known/oauth-authorization-server", "/jwks"] {
         let first = staff.get(path, &[]).await;
         assert_eq!(first.headers[header::CONTENT_TYPE], "application/json");
-        assert_eq!(first.headers[header::CACHE_CONTROL], "public, max-age=300");
+        let max_age = if path == "/jwks" { "public, max-age=60" } else { "public, max-age=300" };
+        assert_eq!(first.headers[header::CACHE_CONTROL], max_age);
         assert_eq!(first.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*", "for caches, whoever asks");
         let etag = first.headers[header::ETAG].to_str().unwrap();
         let again = staff.get(path, &[("if-none-match", etag)]).await;
@@ -130,7 +131,7 @@ async fn documents_are_for_everybody_and_only_sent_when_they_have_changed() {
 }
 
 #[tokio::test]
-async fn the_jwks_changes_when_a_key_is_published_and_when_it_is_removed() {
+async fn the_jwks_changes_when_a_key_is_removed_and_is_cached_no_longer_than_a_new_key_waits() {
     let staff = realm().serve();
     let (start, second) = (staff.now(), jiff::SignedDuration::from_secs(1));
     let key = |number: usize, published_at, removed_at| {
@@ -139,7 +140,10 @@ async fn the_jwks_changes_when_a_key_is_published_and_when_it_is_removed() {
         let public = private.public_key().unwrap();
         Key { signer: crate::jose::Signer::new(private), public, published_at, active_from: published_at, removed_at }
     };
-    let ring = Keyring::new(vec![key(0, start, Some(start + second * 200)), key(1, start + second * 100, None)]);
+    let ring = Keyring::new(
+        vec![key(0, start, Some(start + second * 200)), key(1, start + second * 100, None)],
+        Duration::from_secs(7),
+    );
     staff.change(|realm| realm.keyring = Arc::new(ring));
     let kids = async || {
         let reply = staff.get("/jwks", &[]).await;
@@ -149,11 +153,11 @@ async fn the_jwks_changes_when_a_key_is_published_and_when_it_is_removed() {
         }
         (keys.len(), reply.headers[header::CACHE_CONTROL].to_str().unwrap().to_owned())
     };
-    assert_eq!(kids().await, (1, "public, max-age=100".into()));
-    staff.advance(Duration::from_secs(99));
-    assert_eq!(kids().await, (1, "public, max-age=1".into()));
+    assert_eq!(kids().await, (2, "public, max-age=7".into()), "published as soon as it is known");
+    staff.advance(Duration::from_secs(199));
+    assert_eq!(kids().await, (2, "public, max-age=1".into()));
     staff.advance(Duration::from_secs(1));
-    assert_eq!(kids().await, (2, "public, max-age=100".into()));
-    staff.advance(Duration::from_secs(100));
-    assert_eq!(kids().await, (1, "public, max-age=300".into()));
+    assert_eq!(kids().await, (1, "public, max-age=7".into()));
+    let metadata = staff.get(WELL_KNOWN, &[]).await;
+    assert_eq!(metadata.headers[header::CACHE_CONTROL], "public, max-age=300");
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     jose::{Algorithm, PrivateKey, Signer},
-    realm::{Key, Keyring},
+    realm::{Key, Keyring, MAX_JWKS_AGE},
 };
 
 /// A fresh key.
@@ -21,7 +21,7 @@ static KEYRING: LazyLock<Arc<Keyring>> = LazyLock::new(|| {
         let epoch = Timestamp::UNIX_EPOCH;
         Key { signer, public, published_at: epoch, active_from: epoch, removed_at: None }
     };
-    Arc::new(Keyring::new([Algorithm::Es256, Algorithm::Rs256].map(key).into()))
+    Arc::new(Keyring::new([Algorithm::Es256, Algorithm::Rs256].map(key).into(), MAX_JWKS_AGE))
 });
 
 static OTHERS: LazyLock<[Signer; 3]> =

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{super::Index, verdict_of, waits_for_realm};
+use super::{super::Index, realms::note_lifetimes, verdict_of, waits_for_realm};
 use crate::{
     api,
     controller::{
@@ -65,6 +65,7 @@ fn judge(index: &mut Index, name: &ObjectName) {
     retract(index, name, old.as_ref());
     count(index, name, old.as_ref(), state.as_ref());
     if let (Some(client), Some(realm)) = (client, state.as_ref().and_then(|state| state.realm.as_ref())) {
+        note_lifetimes(index, realm, &client.tokens);
         index.served.change(realm, |realm| realm.clients.insert_mut(client.id.clone(), Arc::new(client)));
     }
     if let Some(state) = state {

@@ -1,3 +1,5 @@
+use jiff::SignedDuration;
+
 use super::{super::Index, verdict_of};
 use crate::{
     api,
@@ -9,7 +11,7 @@ use crate::{
         },
         source::Kind,
     },
-    realm::ObjectName,
+    realm::{AccessTokenFormat, ObjectName, TokenPolicy},
 };
 
 const FIELD: &str = "spec.issuer";
@@ -52,11 +54,13 @@ fn judge(index: &mut Index, name: &ObjectName) {
         Some(serving) => index.served.put(name, &serving.issuer, &serving.spec.settings),
         None => index.served.remove(name),
     }
-    let (unchanged, algorithms) = match old {
-        Some(old) => (old.serving == serving, old.algorithms),
-        None => (false, Default::default()),
+    let (unchanged, algorithms, longest_token) = match old {
+        Some(old) => (old.serving == serving, old.algorithms, old.longest_token),
+        None => Default::default(),
     };
-    index.states.realms.insert(name.clone(), RealmState { verdict, serving, algorithms });
+    let own = serving.as_ref().map(|serving| longest_signed(&serving.spec.settings.tokens));
+    let longest_token = longest_token.max(own.unwrap_or_default());
+    index.states.realms.insert(name.clone(), RealmState { verdict, serving, algorithms, longest_token });
     if !unchanged {
         mark_children(index, name);
     }
@@ -69,6 +73,24 @@ fn serving(index: &Index, name: &ObjectName, record: &Record<api::Realm>) -> Res
     let holder = index.names.issuers.holder(&issuer.shared());
     conflicts::check_holder(name, holder, FIELD, || format!("the issuer {issuer}"))?;
     Ok(Some(Serving { issuer, spec: spec.clone() }))
+}
+
+/// The longest lifetime of what is signed under this policy.
+fn longest_signed(tokens: &TokenPolicy) -> SignedDuration {
+    let access = (tokens.access_token_format == AccessTokenFormat::Jwt).then_some(tokens.access_token);
+    tokens.id_token.max(access.unwrap_or_default()).try_into().unwrap_or(SignedDuration::MAX)
+}
+
+/// A client may have longer lifetimes than its Realm, and the keys are kept for as long. What was true once is not forgotten while
+/// this process runs: tokens of before may still be about.
+pub(super) fn note_lifetimes(index: &mut Index, realm: &ObjectName, tokens: &TokenPolicy) {
+    let longest = longest_signed(tokens);
+    if let Some(state) = index.states.realms.get_mut(realm)
+        && state.longest_token < longest
+    {
+        state.longest_token = longest;
+        index.mark_all(Kind::SigningKey, index.world.children(realm, Kind::SigningKey));
+    }
 }
 
 fn mark_children(index: &mut Index, realm: &ObjectName) {

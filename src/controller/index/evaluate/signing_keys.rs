@@ -3,6 +3,8 @@ use std::{
     sync::Arc,
 };
 
+use jiff::SignedDuration;
+
 use super::{super::Index, verdict_of, waits_for_realm};
 use crate::{
     api,
@@ -12,7 +14,7 @@ use crate::{
         rings::{self, Ring},
         source::{Kind, ObjectKey},
     },
-    realm::{Key, Keyring, ObjectName},
+    realm::{Key, Keyring, MAX_JWKS_AGE, ObjectName},
 };
 
 /// The rings of a Realm are loaded together, because together they are its keyring.
@@ -46,8 +48,7 @@ fn state(
         verdict,
         realm: spec.map(|spec| spec.realm.clone()),
         algorithm: spec.map(|spec| spec.algorithm),
-        keys: ring.keys,
-        generations: ring.generations,
+        ring,
     }
 }
 
@@ -56,17 +57,24 @@ fn load(index: &mut Index, realm: &ObjectName) {
     // The oldest first: where two rings hold one key, it is the older one's.
     rings.sort_by_key(|name| index.world.signing_keys.get(name).map(|record| record.rank(name)));
     let mut keys = Vec::new();
+    let mut max_age = MAX_JWKS_AGE;
     let mut holders = BTreeMap::new();
     for name in rings {
         let Some(record) = index.world.signing_keys.get(&name) else { continue };
-        let (state, of_ring) = judge(index, realm, &name, record, &mut holders);
+        let (mut state, of_ring) = judge(index, realm, &name, record, &mut holders);
+        if let (Some(spec), false) = (&record.spec, of_ring.is_empty()) {
+            max_age = state.ring.max_age(spec).map_or(max_age, |age| age.min(max_age));
+        }
         keys.extend(of_ring);
+        for lost in state.ring.forgotten.drain(..) {
+            index.world.forget(&lost);
+        }
         index.states.signing_keys.insert(name.clone(), state);
         index.planned_later(Kind::SigningKey, &name);
     }
     index.planned_later(Kind::Realm, realm);
     let algorithms: BTreeSet<_> = keys.iter().map(|key| key.signer.algorithm()).collect();
-    index.served.change(realm, |realm| realm.keyring = Arc::new(Keyring::new(keys)));
+    index.served.change(realm, |realm| realm.keyring = Arc::new(Keyring::new(keys, max_age)));
     let Some(state) = index.states.realms.get_mut(realm) else { return };
     if state.algorithms != algorithms {
         state.algorithms = algorithms;
@@ -95,7 +103,8 @@ fn judge(
         return (state(Some(spec), verdict, Ring::default()), Vec::new());
     }
     let owner = ObjectKey { kind: Kind::SigningKey, name: name.clone() };
-    let (mut ring, loaded) = rings::load(&index.world, &owner, spec);
+    let longest_token = index.states.realms.get(realm).map_or(SignedDuration::ZERO, |realm| realm.longest_token);
+    let (mut ring, loaded) = rings::load(&index.world, &owner, spec, longest_token);
     let mut keys = Vec::new();
     for key in loaded {
         let kid: Arc<str> = key.signer.jwk().kid.as_str().into();

@@ -1,7 +1,14 @@
 use std::{collections::BTreeSet, sync::Arc};
 
+use jiff::SignedDuration;
+
 use super::{Problems, algorithm, realm_name};
-use crate::{api, controller::source::FieldProblem, jose::Algorithm, realm::ObjectName};
+use crate::{
+    api,
+    controller::{checks::key_lifecycle::seconds, source::FieldProblem},
+    jose::Algorithm,
+    realm::ObjectName,
+};
 
 /// A SigningKey's spec.
 #[derive(Debug)]
@@ -12,6 +19,12 @@ pub struct SigningKeySpec {
     pub algorithm: Algorithm,
     /// Where its keys come from.
     pub source: KeySource,
+    /// How long a key signs; none: until something else asks for a new one.
+    pub every: Option<SignedDuration>,
+    /// How long a key is published before it signs.
+    pub pre_publish: SignedDuration,
+    /// How long a key stays published after it has signed its last.
+    pub retain: api::Retain,
     /// Keys that are never accepted again.
     pub revoked: BTreeSet<Arc<str>>,
     /// Whether generated Secrets go with the SigningKey.
@@ -36,7 +49,12 @@ impl TryFrom<&api::SigningKey> for SigningKeySpec {
         if spec.use_ == api::KeyUse::Enc {
             problems.push("spec.use", "encryption keys are not supported by this version");
         }
+        let rotation = spec.rotation.unwrap_or_default();
+        let is_generated = spec.source == api::KeySource::Generate;
         problems.finish(Self {
+            every: rotation.period().filter(|_| is_generated).map(seconds),
+            pre_publish: seconds(rotation.pre_publish),
+            retain: rotation.retain,
             realm: realm_name(&spec.realm_ref, key.metadata.namespace.as_deref()),
             algorithm: algorithm(spec.algorithm),
             source: match &spec.source {
