@@ -383,6 +383,10 @@ fn rings() -> Vec<(&'static str, Value)> {
             key(json!({"source": {"generate": {}, "secretRef": {"name": "a"}}})),
         ),
         (
+            "must be Never or a duration of one second or more, such as 2h or 30d",
+            key(json!({"rotation": {"every": "sometimes"}})),
+        ),
+        (
             "must be Auto or a duration of one second or more, such as 2h or 30d",
             key(json!({"rotation": {"every": "30d", "retain": "Never"}})),
         ),
