@@ -10,7 +10,7 @@ run: ## serves examples/quickstart on http://localhost:8080
 	scripts/setup build && cargo run -- serve examples/quickstart
 
 test: ## every test: against a real API server, a real browser, and relying parties from npm
-	scripts/setup && scripts/control-plane && npm ci --prefix tests/peers/openid-client && cargo test --no-fail-fast
+	scripts/setup && scripts/control-plane && scripts/gitops-peers && npm ci --prefix tests/peers/openid-client && cargo test --no-fail-fast
 
 lint: ## formatting and lints, as CI has them
 	scripts/setup build && cargo fmt --check && cargo clippy --all-targets -- -D warnings

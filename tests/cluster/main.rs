@@ -20,6 +20,7 @@ mod readme;
 mod suite;
 
 mod conformance;
+mod gitops;
 mod installation;
 mod kubectl_sign_in;
 mod lease;
@@ -28,6 +29,8 @@ mod quiet;
 mod replicas;
 mod schema;
 mod startup;
+mod states;
+mod statuses;
 mod tenancy;
 mod tour;
 mod upgrade;
