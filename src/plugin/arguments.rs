@@ -3,6 +3,7 @@ use clap::{Args, Parser, Subcommand};
 use super::{
     authentication_config::AuthenticationConfigOptions,
     connection::ConnectionOptions,
+    kubeconfig::KubeconfigOptions,
     output::{ColorChoice, Format},
     rotate::RotateOptions,
     status::StatusOptions,
@@ -76,6 +77,11 @@ pub enum Command {
     /// until the new key signs, for an OidcClient until the new secret is the current one. Former ones stay good for as long as the
     /// resource says.
     Rotate(RotateOptions),
+    /// Print a kubeconfig whose user signs in to a realm
+    ///
+    /// The user's credentials come from `kubectl-realmkeeper token`, so the file holds no secret and can be given to everybody. The
+    /// cluster is that of the context in use. Whether the cluster lets people in is for kube-apiserver: see authentication-config.
+    Kubeconfig(Box<KubeconfigOptions>),
     /// Print the file by which kube-apiserver trusts a realm
     ///
     /// It is the AuthenticationConfiguration (apiserver.config.k8s.io/v1) for kube-apiserver's option --authentication-config. The

@@ -17,9 +17,15 @@ pub fn read(option: &'static str, file: &Path) -> Result<String, PluginError> {
 
 /// The certificates of PEM text; none where there are none, or one that is broken.
 pub fn only(pem: &[u8]) -> Option<String> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
+    (!certificates.is_empty()).then(|| encode(&certificates))
+}
+
+/// Certificates (DER) as PEM.
+pub fn encode(certificates: &[impl AsRef<[u8]>]) -> String {
     let mut text = String::new();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let encoded = STANDARD.encode(certificate.ok()?);
+    for certificate in certificates {
+        let encoded = STANDARD.encode(certificate);
         text.push_str("-----BEGIN CERTIFICATE-----\n");
         for (at, c) in encoded.char_indices() {
             if at > 0 && at % 64 == 0 {
@@ -29,7 +35,7 @@ pub fn only(pem: &[u8]) -> Option<String> {
         }
         text.push_str("\n-----END CERTIFICATE-----\n");
     }
-    (!text.is_empty()).then_some(text)
+    text
 }
 
 #[cfg(test)]

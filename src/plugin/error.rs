@@ -2,6 +2,7 @@ use std::io;
 
 use super::{
     connection::{ApiError, ConnectionError},
+    seen::Seen,
     token::TokenError,
 };
 
@@ -39,6 +40,15 @@ pub enum PluginError {
 }
 
 impl PluginError {
+    /// An operator of another version has written what this program does not know.
+    pub(super) fn unreadable(seen: &Seen, why: &str) -> Self {
+        let Seen { kind, place, .. } = seen;
+        Self::Refused(format!(
+            "this version of kubectl realmkeeper can't read {kind} {}: {why}; take the version of the operator",
+            place.name
+        ))
+    }
+
     /// What a serialiser said.
     pub(super) fn document(error: impl std::fmt::Display) -> Self {
         Self::Document(error.to_string())

@@ -13,6 +13,8 @@ mod certificates;
 /// The API server, as the kubeconfig says.
 pub mod connection;
 mod error;
+/// A kubeconfig whose user signs in to a realm.
+pub mod kubeconfig;
 /// What people type for an object: `oidcclient/grafana`, `skey/staff-es256`.
 pub mod names;
 /// What a command prints: lines and trees for people, documents for programs.
@@ -88,6 +90,7 @@ pub async fn run(arguments: Arguments, clock: Clock) -> Result<ExitCode, PluginE
     let done = match arguments.command {
         Command::Rotate(options) => rotate::run(options, &mut plugin).await,
         Command::Status(options) => status::run(options, &mut plugin).await,
+        Command::Kubeconfig(options) => kubeconfig::run(*options, &mut plugin).await,
         Command::AuthenticationConfig(options) => authentication_config::run(*options, &mut plugin).await,
         Command::Token(options) => token::run(*options, &mut plugin).await,
     };

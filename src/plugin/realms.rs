@@ -1,12 +1,12 @@
 use clap::Args;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{
     PluginError,
     connection::Connection,
     names::{ClientArgument, Kind},
+    seen::Seen,
 };
-use crate::api::{OidcClient, Realm};
+use crate::api::{OidcClientSpec, OidcClientStatus, RealmStatus};
 
 /// The client of a realm: by its identifier, or by the object that has it.
 #[derive(Args, Clone, Debug)]
@@ -25,12 +25,12 @@ pub struct ClientChoice {
 /// # Errors
 /// It is not there, or no operator serves it.
 pub async fn issuer(connection: &Connection, name: &str) -> Result<String, PluginError> {
-    let realm: Realm = connection.get(Kind::Realm, name).await?;
-    let status = realm.status.unwrap_or_default();
-    status.issuer.ok_or_else(|| not_yet(Kind::Realm, name, "issuer", &status.conditions))
+    let seen = connection.see(Kind::Realm, name).await?;
+    let status: RealmStatus = seen.status().map_err(|why| PluginError::unreadable(&seen, &why))?;
+    status.issuer.ok_or_else(|| not_yet(&seen, "issuer"))
 }
 
-/// The identifier of the client, and the OidcClient where that was asked for.
+/// The identifier of the client, and the spec of the OidcClient where that was asked for.
 ///
 /// # Errors
 /// It is not there, belongs to another Realm, or no operator serves it.
@@ -38,32 +38,32 @@ pub async fn client(
     connection: &Connection,
     realm: &str,
     choice: &ClientChoice,
-) -> Result<(String, Option<OidcClient>), PluginError> {
+) -> Result<(String, Option<OidcClientSpec>), PluginError> {
     let name = match (&choice.client_id, &choice.client) {
         (Some(id), _) => return Ok((id.clone(), None)),
         (None, Some(ClientArgument(name))) => name,
         // clap's group doesn't let it come to this.
         (None, None) => return Err(PluginError::Refused("say which client: --client-id or --client".to_owned())),
     };
-    let client: OidcClient = connection.get(Kind::OidcClient, name).await?;
-    let of = &client.spec.realm_ref;
+    let seen = connection.see(Kind::OidcClient, name).await?;
+    let spec: OidcClientSpec = seen.spec().ok_or_else(|| PluginError::unreadable(&seen, "its spec"))?;
+    let of = &spec.realm_ref;
     if of.name != realm || of.namespace_or(&connection.namespace) != connection.namespace {
         let whose = format!("{}/{}", of.namespace_or(&connection.namespace), of.name);
         return Err(PluginError::Refused(format!("OidcClient {name} is a client of Realm {whose}, not of {realm}")));
     }
-    let status = client.status.clone().unwrap_or_default();
-    let id =
-        status.client_id.ok_or_else(|| not_yet(Kind::OidcClient, name, "client identifier", &status.conditions))?;
-    Ok((id, Some(client)))
+    let status: OidcClientStatus = seen.status().map_err(|why| PluginError::unreadable(&seen, &why))?;
+    let id = status.client_id.ok_or_else(|| not_yet(&seen, "client identifier"))?;
+    Ok((id, Some(spec)))
 }
 
-fn not_yet(kind: Kind, name: &str, what: &str, conditions: &[Condition]) -> PluginError {
-    let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
-    let why = match ready {
+fn not_yet(seen: &Seen, what: &str) -> PluginError {
+    let why = match seen.condition("Ready") {
         Some(ready) => format!("{}: {}", ready.reason, ready.message),
         None => "no operator has looked at it yet".to_owned(),
     };
     PluginError::Refused(format!(
-        "{kind} {name} has no {what} yet ({why}); `kubectl realmkeeper status` shows what is wrong"
+        "{} {} has no {what} yet ({why}); `kubectl realmkeeper status` shows what is wrong",
+        seen.kind, seen.place.name
     ))
 }

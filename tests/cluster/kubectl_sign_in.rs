@@ -1,19 +1,19 @@
 //! kube-apiserver itself as a relying party: it trusts a realm, and people use kubectl with its ID tokens.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
     conformance::by,
     control_plane::{
         Ca, ControlPlane, Namespace, Options, apply,
-        objects::{kubectl_command, kubectl_output, token},
+        objects::{kubectl_output, token},
         process::work_folder,
         wait::eventually,
     },
-    harness::{Cluster, OperatorOptions, http},
+    harness::{Cluster, OperatorOptions, SOON},
+    plugin::{Said, Shell},
     suite::{
         relying_party::{peek, sign_in_at},
         served::{PASSWORD, Served},
@@ -33,20 +33,14 @@ async fn over_tls(cluster: &Cluster, ca: &Ca) -> crate::harness::Operator {
     cluster.operator("tls", OperatorOptions { arguments, ..Default::default() }).await
 }
 
-/// Structured authentication (`apiserver.config.k8s.io/v1`) that trusts `issuer` for the client `kubectl`.
-fn authentication(issuer: &str, ca: &Ca) -> String {
-    let configuration = json!({
-        "apiVersion": "apiserver.config.k8s.io/v1",
-        "kind": "AuthenticationConfiguration",
-        "jwt": [{
-            "issuer": {"url": issuer, "audiences": ["kubectl"], "certificateAuthority": ca.pem()},
-            "claimMappings": {
-                "username": {"claim": "email", "prefix": "realm:"},
-                "groups": {"claim": "groups", "prefix": "realm:"},
-            },
-        }],
-    });
-    configuration.to_string()
+/// The file by which the API server trusts the realm for the client `kubectl`, as the plugin prints it.
+fn authentication(cluster: &Cluster, served: &Served, ca: &Ca) -> String {
+    let shell = Shell::admin(&cluster.plane);
+    let ca = shell.write("realm-ca.pem", ca.pem());
+    let (realm, ca) = (&*served.realm, ca.to_str().unwrap());
+    let options = ["--client", "kubectl", "--username-prefix", "realm:", "--groups-prefix", "realm:"];
+    let command = ["authentication-config", realm, "-n", realm, "--certificate-authority", ca];
+    shell.plugin(&[&command[..], &options].concat()).good()
 }
 
 const RIGHTS: &str = "
@@ -83,7 +77,7 @@ async fn an_id_token_lists_pods_as_the_mapped_user_and_rbac_refuses_the_rest() {
     let kubectl = served.with_client("kubectl", json!({"tokenEndpointAuthMethod": "none"})).await;
     let other = served.with_client("other", json!({})).await;
 
-    let authentication = authentication(&served.issuer().await, &ca);
+    let authentication = authentication(&cluster, &served, &ca);
     let relying = ControlPlane::start(Options { authentication: Some(authentication), ..Options::default() }).await;
     namespace_default(&relying).await;
     apply(&relying, RIGHTS);
@@ -102,6 +96,7 @@ async fn an_id_token_lists_pods_as_the_mapped_user_and_rbac_refuses_the_rest() {
     let who: serde_json::Value = serde_json::from_str(&who).unwrap();
     assert_eq!(who["status"]["userInfo"]["username"], "realm:ada@example.com");
     assert_eq!(who["status"]["userInfo"]["groups"], json!(["realm:engineers", "system:authenticated"]));
+    assert_eq!(who["status"]["userInfo"]["uid"], peek(&ada)["sub"]);
     let pods = kubectl_output(&config, &["get", "pods", "-o", "name"]);
     assert_eq!(String::from_utf8_lossy(&pods.stdout), "pod/engine\n", "{}", String::from_utf8_lossy(&pods.stderr));
 
@@ -119,7 +114,7 @@ async fn an_id_token_lists_pods_as_the_mapped_user_and_rbac_refuses_the_rest() {
     let config = relying.write_kubeconfig("bob", &tokens.text("id_token"), "default");
     refused(&config, &["get", "pods"], "realm:bob@example.com");
 
-    kubectl_asks_the_plugin(&relying, &served, &ca).await;
+    kubectl_signs_people_in(&cluster, &relying, &served, &ca).await;
 
     // Tokens that are not meant for it.
     let unauthorized = "You must be logged in";
@@ -138,61 +133,42 @@ async fn an_id_token_lists_pods_as_the_mapped_user_and_rbac_refuses_the_rest() {
     refused(&relying.write_kubeconfig("operator", &own, "default"), &["get", "pods"], unauthorized);
 }
 
-/// A kubeconfig whose user is nobody yet: kubectl runs `token --exec-credential`, Ada signs in with her browser, and from then on the
-/// cache answers.
-async fn kubectl_asks_the_plugin(relying: &ControlPlane, served: &Served, ca: &Ca) {
-    let folder = work_folder("exec");
-    let authority = folder.path().join("realm-ca.pem");
-    std::fs::write(&authority, ca.pem()).unwrap();
-    let issuer = served.issuer().await;
-    let arguments =
-        ["kubectl", "token", "--exec-credential", "--no-browser", "--issuer", &issuer, "--client-id", "kubectl"];
-    let more = ["--scope", "openid email groups", "--certificate-authority", authority.to_str().unwrap()];
-    let exec = json!({
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "command": env!("CARGO_BIN_EXE_realmkeeper"),
-        "args": arguments.iter().chain(&more).collect::<Vec<_>>(),
-        "env": [{"name": "XDG_CACHE_HOME", "value": folder.path()}],
-        "interactiveMode": "IfAvailable",
-    });
-    let template = std::fs::read_to_string(relying.write_kubeconfig("exec", "none", "default")).unwrap();
-    let mut config: serde_json::Value = serde_saphyr::from_str(&template).unwrap();
-    config["users"][0]["user"] = json!({"exec": exec});
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+/// kubectl signs Ada in by the user that the plugin prints: it calls the plugin, which opens a browser and waits.
+async fn kubectl_signs_people_in(cluster: &Cluster, relying: &ControlPlane, served: &Served, ca: &Ca) {
+    let admin = Shell::admin(&cluster.plane);
+    let ca = admin.write("realm-ca.pem", ca.pem());
+    let (realm, ca) = (&*served.realm, ca.to_str().unwrap());
+    let command = ["kubeconfig", realm, "-n", realm, "--client", "kubectl", "--name", "ada", "--user-only"];
+    let said = admin.plugin(&[&command[..], &["--certificate-authority", ca]].concat());
+    assert_eq!(said.err, "", "the client suits");
+    let user = admin.write("user.yaml", &said.good());
+    // The other cluster's address, and this user.
+    let both = std::env::join_paths([relying.admin_kubeconfig(), user]).unwrap();
+    let shell = Shell::new(both.into());
+    let whoami = ["--user", "ada", "auth", "whoami", "-o", "json"];
+    let mut first = shell.command(&whoami);
+    let first = tokio::task::spawn_blocking(move || Said::of(&mut first));
+    let url = eventually("the browser is opened", SOON, || async { shell.visited().ok_or("not yet") }).await;
+    let back = sign_in_at(&served.browser(), &url, "ada", PASSWORD).await;
+    reqwest::get(back).await.unwrap().error_for_status().unwrap();
+    let who = first.await.unwrap().json();
+    assert_eq!(who["status"]["userInfo"]["username"], "realm:ada@example.com");
+    assert_eq!(who["status"]["userInfo"]["groups"], json!(["realm:engineers", "system:authenticated"]));
+    // From now on nobody is asked.
+    let pods = shell.kubectl(&["--user", "ada", "get", "pods", "-o", "name"]).good();
+    assert_eq!(pods, "pod/engine\n");
+    let refused = shell.kubectl(&["--user", "ada", "get", "secrets"]);
+    assert!(refused.code != 0 && refused.err.contains("Forbidden"), "{refused:?}");
 
-    let kubectl = |arguments: &[&str]| {
-        let mut command = tokio::process::Command::from(kubectl_command(&kubeconfig));
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        command.spawn().unwrap()
-    };
-    let mut pods = kubectl(&["get", "pods", "-o", "name"]);
-    let mut lines = BufReader::new(pods.stderr.take().unwrap()).lines();
-    let url = tokio::time::timeout(Duration::from_secs(30), async {
-        loop {
-            let line = lines.next_line().await.unwrap().expect("kubectl shows where to sign in");
-            if line.starts_with("https://") {
-                return line;
-            }
-        }
-    });
-    let back = sign_in_at(&served.browser(), &url.await.unwrap(), "ada", PASSWORD).await;
-    assert!(http().get(back).send().await.unwrap().status().is_success());
-    let output = pods.wait_with_output().await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "pod/engine\n");
-
-    // Nobody is at the browser any more.
-    let who =
-        kubectl(&["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]).wait_with_output().await.unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&who.stdout),
-        "realm:ada@example.com",
-        "{}",
-        String::from_utf8_lossy(&who.stderr)
-    );
-    let refused = kubectl(&["get", "secrets"]).wait_with_output().await.unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && said.contains("Forbidden") && !said.contains("https://"), "{said}");
+    // The whole file names the cluster that it was printed at.
+    let whole = admin.plugin(&["kubeconfig", realm, "-n", realm, "--client-id", "kubectl"]).good();
+    let whole = Shell::new(admin.write("whole.yaml", &whole));
+    let view = whole.kubectl(&["config", "view", "--minify", "-o", "json"]).json();
+    assert_eq!(view["clusters"][0]["cluster"]["server"], cluster.plane.url());
+    assert_eq!(view["users"][0]["user"]["exec"]["command"], "kubectl-realmkeeper");
+    // It is reached over its own certificates: what it refuses is the token.
+    let stranger = whole.kubectl(&["--token", "nobody", "get", "pods"]);
+    assert!(stranger.err.contains("You must be logged in"), "{stranger:?}");
 }
 
 /// The ServiceAccount `default`, without which no pod can be made; here no controller makes it.

@@ -25,6 +25,7 @@ mod installation;
 mod kubectl_sign_in;
 mod lease;
 mod lifecycle;
+mod plugin;
 mod quiet;
 mod replicas;
 mod schema;

@@ -23,13 +23,7 @@ impl Status {
             Kind::SigningKey => seen.status().map(Self::SigningKey),
             _ => seen.status().map(Self::OidcClient),
         };
-        read.map_err(|why| {
-            let Seen { kind, place, .. } = seen;
-            PluginError::Refused(format!(
-                "this version of kubectl realmkeeper can't read {kind} {}: {why}; take the version of the operator",
-                place.name
-            ))
-        })
+        read.map_err(|why| PluginError::unreadable(seen, &why))
     }
 
     fn acknowledged(&self) -> Option<&String> {
