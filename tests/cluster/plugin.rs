@@ -334,3 +334,42 @@ async fn rotate_follows_what_the_status_says() {
         assert!(line.starts_with(expected.as_str()), "{expected}\nin\n{text}");
     }
 }
+
+#[tokio::test]
+async fn rotate_shows_how_a_key_comes_and_takes_over() {
+    let own = namespace("rotate-key").await;
+    let served = by(shared_operator(), &own);
+    let quick = json!({"algorithm": "ES256", "rotation": {"every": "Never", "prePublish": "2s"}});
+    let slow = json!({"algorithm": "RS256", "rotation": {"every": "Never", "prePublish": "1h"}});
+    served.apply([served.realm(json!({"signing": {"defaultKeys": "None"}}))]).await;
+    served.apply([served.child("SigningKey", "quick", quick), served.child("SigningKey", "slow", slow)]).await;
+    let kid = |status: &Value| status["keys"][0]["kid"].as_str().unwrap().to_owned();
+    let former = kid(&served.until_ready("SigningKey", "quick").await);
+    served.until_ready("SigningKey", "slow").await;
+    let shell = Shell::admin(&shared_cluster().plane);
+    let rotate = |object: &str, more: &[&str]| shell.plugin(&[&["rotate", object, "-n", &own.name], more].concat());
+
+    let text = rotate("signingkey/quick", &["--timeout", "60s"]).good();
+    let new = kid(&own.get("SigningKey", "quick").await.unwrap()["status"]);
+    assert_ne!(new, former);
+    let mut lines = text.lines();
+    for expected in [
+        format!("… SigningKey {}/quick: rotation requested", own.name),
+        "✓ the operator has acknowledged the request".into(),
+        format!("… the key {new} is made, and in the JWKS of every replica "),
+        format!("✓ the key {new} is published, and takes over "),
+        format!("✓ the key {new} signs"),
+        format!("✓ the key {former} has retired"),
+    ] {
+        let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+        assert!(line.starts_with(&expected), "{expected}\nin\n{text}");
+    }
+    let tree = shell.plugin(&["status", &own.name, "-n", &own.name]).good();
+    assert!(tree.contains(&format!("Active {new} (")) && tree.contains(&format!("Retired {former} (")), "{tree}");
+
+    // Where it takes an hour, one is told and let go; who has said how long they wait is told that it is longer.
+    let under_way = rotate("skey/slow", &["-o", "json"]).json();
+    assert_eq!(under_way["outcome"], "UnderWay", "{under_way}");
+    let late = rotate("skey/slow", &["--timeout", "10s"]);
+    assert!(late.code == 1 && late.err.contains("which is later than --timeout allows"), "{late:?}");
+}

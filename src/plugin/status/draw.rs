@@ -176,6 +176,9 @@ impl Drawing {
         };
         time(key.published_at.as_ref(), "published", "in the JWKS");
         time(key.activated_at.as_ref(), "active since", "takes over");
+        if !matches!(key.state, KeyState::Active | KeyState::Revoked) {
+            time(key.removed_at.as_ref(), "left the JWKS", "leaves the JWKS");
+        }
         facts.push(format!("Secret {}", plain(&key.secret_name)));
         let state = self.palette.paint(tone, &format!("{:?}", key.state));
         format!("{state} {} ({})", plain(&key.kid), facts.join(", "))

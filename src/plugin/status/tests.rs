@@ -53,7 +53,8 @@ fn signing_key() -> Seen {
          "activatedAt": "2026-11-24T12:50:00Z"},
         {"kid": "old", "state": "Active", "secretName": "es-1", "publishedAt": "2026-10-24T11:00:00Z",
          "activatedAt": "2026-10-24T12:00:00Z"},
-        {"kid": "gone", "state": "Removed", "secretName": "es-0"},
+        {"kid": "former", "state": "Retired", "secretName": "es-0", "removedAt": "2026-11-24T12:10:00Z"},
+        {"kid": "gone", "state": "Removed", "secretName": "es-9"},
     ]);
     let status = json!({"nextRotation": "2026-11-24T12:50:00Z", "keys": keys});
     object(Kind::SigningKey, "identity", "es", json!({"spec": {"algorithm": "ES256"}, "status": status}))
@@ -123,6 +124,7 @@ fn a_realm_is_drawn_with_what_is_wrong_first() {
 │  └─ ✓ es: ES256, next rotation in 50m
 │     ├─ Published new (published 10m ago, takes over in 50m, Secret es-2)
 │     ├─ Active old (published 31d ago, active since 31d ago, Secret es-1)
+│     ├─ Retired former (leaves the JWKS in 10m, Secret es-0)
 │     └─ 1 removed
 ├─ OidcClients (2)
 │  ├─ ✗ web SecretNotOwned
