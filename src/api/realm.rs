@@ -349,10 +349,11 @@ pub struct AllowedClients {
     /// From which namespaces. Default: the Realm's own.
     pub namespaces: Namespaces,
     /// With which grant types. Default: authorization_code, refresh_token, client_credentials.
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "set"))]
+    // Empty means none, which is not the default: server-side apply takes the last item of a set away with the field itself.
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub grant_types: Vec<GrantType>,
     /// With which response types. Default: code.
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub response_types: Vec<ResponseType>,
     /// With which scopes; empty for all of the Realm.
     #[serde(skip_serializing_if = "Vec::is_empty")]
