@@ -225,6 +225,7 @@ async fn failures_are_a_sentence_and_wrong_usage_is_another_exit_code() {
     ]);
     shell.plugin(&["status", "--kubeconfig", "/nowhere"]).refused(&["/nowhere", "--kubeconfig"]);
     shell.plugin(&["status", "--context", "none"]).refused(&["none", "get-contexts"]);
+    shell.plugin(&["status", "-n", &own.name, "--as", "nobody", "--as-group", "guests"]).refused(&["you may not see"]);
     let nobody = Shell::new(plane.write_kubeconfig("nobody", "no-such-token", "default"));
     nobody.plugin(&["status"]).refused(&["the API server does not know you"]);
     let gone = fs::read_to_string(plane.admin_kubeconfig()).unwrap();

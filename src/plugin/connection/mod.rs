@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kube::{
-    Api, Client, Config, Resource,
+    Api, Client, Config,
     api::DynamicObject,
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
-    core::NamespaceResourceScope,
 };
-use serde::de::DeserializeOwned;
 
 pub use self::failure::ApiError;
 use super::{names::Kind, seen::Seen};
@@ -127,14 +125,6 @@ impl Connection {
         Ok(Self { client, namespace })
     }
 
-    /// The objects of a kind in a namespace.
-    pub fn api<K>(&self, namespace: &str) -> Api<K>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
-        Api::namespaced(self.client.clone(), namespace)
-    }
-
     /// The objects of a kind in a namespace, of which parts may be unknown to this program: see [`Seen`].
     pub fn dynamic(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), namespace, &kind.resource())
@@ -148,18 +138,6 @@ impl Connection {
         let got = self.dynamic(kind, &self.namespace).get(name).await;
         let object = got.map_err(|error| ApiError::new("get", kind, Some(name), Some(&self.namespace), error))?;
         Ok(Seen::read(kind, object))
-    }
-
-    /// An object of [`Connection::namespace`].
-    ///
-    /// # Errors
-    /// [`ApiError`], also where it is not there.
-    pub async fn get<K>(&self, kind: Kind, name: &str) -> Result<K, ApiError>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
-    {
-        let got = self.api::<K>(&self.namespace).get(name).await;
-        got.map_err(|error| ApiError::new("get", kind, Some(name), Some(&self.namespace), error))
     }
 }
 

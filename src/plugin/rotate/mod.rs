@@ -84,7 +84,8 @@ pub(super) async fn run(options: RotateOptions, plugin: &mut Plugin) -> Result<E
     // The time tells people when it was asked for, and one request from the next.
     let request = plugin.now().to_string();
     ask(&connection, &before, &request).await?;
-    let mut waiting = Waiting { connection, place: before.place.clone(), steps: Vec::new(), kind: *kind };
+    let mut waiting =
+        Waiting { connection, place: before.place.clone(), steps: Vec::new(), kind: *kind, is_cut_off: false };
     waiting.tell(plugin, Step::Requested { request: request.clone() })?;
     let outcome = if options.no_wait {
         Outcome::Requested
@@ -126,6 +127,8 @@ struct Waiting {
     kind: Kind,
     place: Place,
     steps: Vec<Step>,
+    /// The API server did not answer the last time.
+    is_cut_off: bool,
 }
 
 impl Waiting {
@@ -137,7 +140,7 @@ impl Waiting {
     ) -> Result<Outcome, PluginError> {
         let end = Instant::now() + timeout.unwrap_or(PATIENCE);
         loop {
-            if let Some(seen) = self.look(end).await? {
+            if let Some(seen) = self.look(plugin, end).await? {
                 for step in progress.observe(&seen)? {
                     self.tell(plugin, step)?;
                 }
@@ -173,12 +176,21 @@ impl Waiting {
     }
 
     /// The object as it is now; none where the API server could not answer for the moment.
-    async fn look(&self, end: Instant) -> Result<Option<Seen>, PluginError> {
+    async fn look(&mut self, plugin: &Plugin, end: Instant) -> Result<Option<Seen>, PluginError> {
         // The last look may take a moment longer than the time that was given.
         let end = end + LOOK;
         match timeout_at(end, self.connection.see(self.kind, &self.place.name)).await {
-            Ok(Ok(seen)) => Ok(Some(seen)),
-            Ok(Err(error)) if error.is_passing() => Ok(None),
+            Ok(Ok(seen)) => {
+                self.is_cut_off = false;
+                Ok(Some(seen))
+            }
+            Ok(Err(error)) if error.is_passing() => {
+                if !self.is_cut_off {
+                    plugin.console.note(format!("going on to try: {error}"));
+                }
+                self.is_cut_off = true;
+                Ok(None)
+            }
             Ok(Err(error)) if error.is_not_found() => Err(self.failed("it has been deleted meanwhile")),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Ok(None),
