@@ -248,6 +248,47 @@ async fn failures_are_a_sentence_and_wrong_usage_is_another_exit_code() {
 }
 
 #[tokio::test]
+async fn documents_are_refused_or_doubted_where_they_would_not_work() {
+    let own = namespace("documents").await;
+    let served = by(shared_operator(), &own);
+    let kubectl = json!({"tokenEndpointAuthMethod": "none"});
+    served.apply([served.realm(json!({})), served.client("web", json!({"scopes": ["openid"]}))]).await;
+    served.apply([served.client("kubectl", kubectl)]).await;
+    let (issuer, realm) = (served.issuer().await, &*own.name);
+    served.until_ready("OidcClient", "web").await;
+    served.until_ready("OidcClient", "kubectl").await;
+    let waiting = json!({"apiVersion": "realmkeeper.dev/v1alpha1", "kind": "OidcClient", "metadata": {"name": "waiting"},
+        "spec": {"realmRef": {"name": "nowhere"}}});
+    own.apply(&waiting.to_string());
+    let shell = Shell::admin(&shared_cluster().plane);
+    let plugin = |command: &str, more: &[&str]| shell.plugin(&[&[command, realm, "-n", realm], more].concat());
+
+    plugin("authentication-config", &["--client", "kubectl"]).refused(&["takes issuers with https only", &issuer]);
+    plugin("authentication-config", &["--client", "kubectl", "--certificate-authority", "/nowhere.pem"])
+        .refused(&["can't read /nowhere.pem", "--certificate-authority"]);
+    plugin("kubeconfig", &["--client", "waiting"])
+        .refused(&[&format!("is a client of Realm {realm}/nowhere, not of {realm}")]);
+    let missing = ["kubeconfig", "nowhere", "-n", realm, "--client", "waiting"];
+    shell.plugin(&missing).refused(&["there is no Realm nowhere"]);
+    for usage in [&[][..], &["--client-id", "a", "--client", "b"], &["--client-id", "a", "--name", ""]] {
+        assert_eq!(plugin("kubeconfig", usage).code, 2, "{usage:?}");
+    }
+    assert_eq!(plugin("authentication-config", &["--client-id", "a", "--username-prefix", "system:"]).code, 2);
+
+    let doubted = plugin("kubeconfig", &["--client", "web", "--user-only"]);
+    for doubt in ["not public", "scope groups"] {
+        assert!(doubted.code == 0 && doubted.err.contains(doubt), "{doubt}: {doubted:?}");
+    }
+    let file = plugin("kubeconfig", &["--client", "kubectl", "-o", "json", "--certificate-authority", "ca.pem"]);
+    assert!(file.err.contains("ca.pem on this machine"), "{file:?}");
+    let file = file.json();
+    let arguments = file["users"][0]["user"]["exec"]["args"].as_array().unwrap();
+    assert!(arguments.contains(&json!("--scope=openid email groups offline_access")), "{file}");
+    assert!(arguments.contains(&json!(format!("--issuer={issuer}"))), "{file}");
+    assert!(!file.to_string().contains("token\":"), "nothing of the administrator's credentials");
+}
+
+#[tokio::test]
 async fn rotate_refuses_what_can_not_rotate_and_asks_as_a_field_manager_of_its_own() {
     let own = Namespace::create(&quiet_cluster().plane, "rotate", json!({})).await;
     let shell = Shell::admin(&quiet_cluster().plane);
