@@ -7,3 +7,4 @@ mod order;
 mod rotation;
 mod run;
 mod serving;
+mod statuses;
