@@ -105,12 +105,13 @@ fn objects() -> Vec<Value> {
             "metadata": {"name": format!("realm-{realm}"), "namespace": "many"}, "spec": spec}));
     }
     for at in 0..20 {
-        all.push(child(
-            "SigningKey",
-            format!("key-{at}"),
-            at % REALMS,
-            json!({"algorithm": "Ed25519", "rotation": {"every": "30d"}}),
-        ));
+        // A ring of its own algorithm in its Realm signs at once; the last two have nothing to sign with.
+        let algorithm = if at < REALMS { "Ed25519" } else { "ES512" };
+        let spec = match at {
+            18.. => json!({"algorithm": algorithm, "source": {"secretRef": {"name": "late"}}}),
+            _ => json!({"algorithm": algorithm, "rotation": {"every": "30d"}}),
+        };
+        all.push(child("SigningKey", format!("key-{at}"), at % REALMS, spec));
     }
     for at in 0..150 {
         let mut spec = json!({"passwordSecretRef": {"name": if at % 10 == 0 { "missing" } else { "login" }}});

@@ -72,7 +72,8 @@ impl States {
         let referenced = |name: &str| json!({"credentials": {"secret": {"name": name, "source": "Reference"}}});
         let person = |secret: &str| json!({"passwordSecretRef": {"name": secret}});
         let members = |members: Value| json!({"members": members});
-        let ring = || json!({"algorithm": "Ed25519"});
+        // Of two rings of one algorithm the younger would wait to take over.
+        let ring = |algorithm: &str| json!({"algorithm": algorithm});
         let brought = |secret: &str| json!({"algorithm": "ES384", "source": {"secretRef": {"name": secret}}});
         let children = [
             ("OidcClient", "ready", robot(json!({}))),
@@ -87,8 +88,8 @@ impl States {
             ("Group", "frozen", members(json!({}))),
             ("Group", "waits", members(json!({"users": ["nobody"]}))),
             ("Group", "fails", members(json!({"groups": ["fails"]}))),
-            ("SigningKey", "ready", ring()),
-            ("SigningKey", "frozen", ring()),
+            ("SigningKey", "ready", ring("Ed25519")),
+            ("SigningKey", "frozen", ring("ES512")),
             ("SigningKey", "waits", brought("missing")),
             ("SigningKey", "fails", brought("empty")),
         ];

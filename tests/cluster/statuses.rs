@@ -62,7 +62,7 @@ async fn kubectl_get_shows_what_a_person_looks_for() {
         ("OidcClient", "oidcc", "clientId", &["NAME", "READY", "REALM", "CLIENT-ID", "AGE"], &["SECRET", "MESSAGE"]),
         ("User", "rkuser", "username", &["NAME", "READY", "REALM", "USERNAME", "AGE"], &["MESSAGE"]),
         ("Group", "rkgroup", "members", &["NAME", "READY", "REALM", "MEMBERS", "AGE"], &["MESSAGE"]),
-        ("SigningKey", "skey", "", &["NAME", "READY", "REALM", "ALGORITHM", "AGE"], &["MESSAGE"]),
+        ("SigningKey", "skey", "", &["NAME", "READY", "REALM", "ALGORITHM", "NEXT", "AGE"], &["MESSAGE"]),
     ] {
         let name = states.name(kind, "ready");
         let table = rows(&["get", short, &name]);
