@@ -72,7 +72,9 @@ fn of_every_kind() -> [Value; 6] {
 #[test]
 fn for_frozen_objects_of_any_kind_nothing_is_written() {
     let mut house = House::with(of_every_kind());
-    of_every_kind().into_iter().for_each(|object| drop(house.put(frozen(object))));
+    for object in of_every_kind() {
+        house.put(frozen(object));
+    }
     assert_eq!(house.settle(), [] as [String; 0]);
     let told = house.cluster.events.len();
     house.put(frozen(realm("staff", json!({"displayName": "Staff", "signing": {"defaultAlgorithm": "RS256"}}))));
@@ -88,13 +90,12 @@ fn for_frozen_objects_of_any_kind_nothing_is_written() {
     assert_eq!(house.cluster.events.len(), told);
     assert!(house.client("late").is_some(), "what is good is served all the same");
 
-    let thawed = of_every_kind().map(|object| drop(house.put(object))).len();
+    for object in of_every_kind() {
+        house.put(object);
+    }
     let writes: BTreeSet<_> = house.settle().into_iter().collect();
     for kind in OURS {
-        assert!(
-            writes.iter().any(|write| write.starts_with(&format!("status {kind}/"))),
-            "{kind}: {writes:?} {thawed}"
-        );
+        assert!(writes.iter().any(|write| write.starts_with(&format!("status {kind}/"))), "{kind}: {writes:?}");
     }
     assert!(writes.contains("create Secret/identity/app-oidc"), "{writes:?}");
 }
