@@ -114,7 +114,11 @@ struct SourceOnTheWire {
     /// They are made here, and each stands in an immutable Secret NAME-N.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     generate: Option<Generate>,
-    /// They are read from a PEM, JWK or kubernetes.io/tls Secret of this namespace.
+    /// They are read from a Secret of this namespace that carries the label realmkeeper.dev/readable: "true". It has the key in
+    /// PEM form (PKCS #8, SEC 1 or PKCS #1, without a passphrase) in the entry tls.key (kubernetes.io/tls, cert-manager) or
+    /// private-key.pem, or as a JWK with its private members in private-key.jwk. Where more than one of them is there, all must hold
+    /// the same key. A JWK's own alg, use and key_ops must agree with this SigningKey; its kid is not kept, since a kid here is
+    /// the RFC 7638 thumbprint. RSA keys need 2048 bits or more, and a JWK's p, q, dp, dq and qi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secret_ref: Option<SecretRef>,
 }

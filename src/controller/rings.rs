@@ -21,15 +21,17 @@ use super::{
     source::ObjectKey,
 };
 use crate::{
-    jose::{self, PrivateKey, Signer},
+    jose::{self, PrivateKey, Signer, import::ImportedKey},
     realm::{Key, MAX_JWKS_AGE, ObjectName},
     secret::Secret,
 };
 
 /// The entry of a generated Secret that holds the private key: PEM, PKCS #8.
 pub const KEY_ENTRY: &str = "private-key.pem";
-/// Where a referenced Secret may have it: as cert-manager writes it, or as we do. A JWK is not read yet.
-const REFERENCED_ENTRIES: [&str; 2] = ["tls.key", KEY_ENTRY];
+/// The entry of a referenced Secret that holds a JWK.
+const JWK_ENTRY: &str = "private-key.jwk";
+/// Where a referenced Secret may have its key: as kubernetes.io/tls and cert-manager have it, as we write it, or as a JWK.
+const REFERENCED_ENTRIES: [&str; 3] = ["tls.key", KEY_ENTRY, JWK_ENTRY];
 /// What the JWK Set promised for keys whose Secret does not say: version 0.1 had this `max-age`.
 const FIRST_PROMISE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -55,7 +57,7 @@ pub struct Import {
     pub from: Arc<str>,
     /// Its RFC 7638 thumbprint.
     pub kid: Arc<str>,
-    /// The key in PEM form.
+    /// The key in PEM form (PKCS #8), whatever it is written in there.
     pub pem: Secret,
 }
 
@@ -215,14 +217,42 @@ fn referenced(
     field: &str,
 ) -> Result<(Loaded, Secret), Finding> {
     let seen = world.secrets.at(&owner.name.namespace, name);
-    let (entry, pem) = ownership::read(seen, name, &REFERENCED_ENTRIES, field)?;
+    let (entry, pem) =
+        referenced_key(&ownership::read_all(seen, name, &REFERENCED_ENTRIES, field)?, spec, name, field)?;
     let created = seen.and_then(|secret| secret.metadata.creation_timestamp.as_ref());
     let since = created.map_or(Timestamp::UNIX_EPOCH, |time| time.0);
     let times = times(since, since);
-    let pem = Secret::new(pem);
     let key = key(spec, &pem, times)
         .map_err(|error| invalid(field, format!("the entry {entry} of the Secret {name}: {error}")))?;
     Ok((Loaded { generation: generation(&key, name, times, spec), key }, pem))
+}
+
+/// The key of a referenced Secret, for the ring's algorithm. What another entry holds must be the same key: nobody could tell which of
+/// two is meant, and whoever renews the one forgets the other.
+fn referenced_key(
+    entries: &[(&'static str, &[u8])],
+    spec: &SigningKeySpec,
+    name: &str,
+    field: &str,
+) -> Result<(&'static str, Secret), Finding> {
+    let about = |entry: &str, error| invalid(field, format!("the entry {entry} of the Secret {name} {error}"));
+    let mut first: Option<(&'static str, ImportedKey, Secret)> = None;
+    for (entry, bytes) in entries {
+        let read = if *entry == JWK_ENTRY { ImportedKey::from_jwk(bytes) } else { ImportedKey::from_pem(bytes) };
+        let key = read.map_err(|error| about(entry, error))?;
+        let pem = key.pem_for(spec.algorithm.into()).map_err(|error| about(entry, error))?;
+        match &first {
+            None => first = Some((entry, key, pem)),
+            Some((_, known, _)) if known.is_same(&key) => {}
+            Some((other, ..)) => {
+                let message =
+                    format!("the entries {other} and {entry} of the Secret {name} hold different keys: one must go");
+                return Err(invalid(field, message));
+            }
+        }
+    }
+    let (entry, _, pem) = first.ok_or_else(|| invalid(field, format!("the Secret {name} holds no key")))?;
+    Ok((entry, pem))
 }
 
 fn times(published_at: Timestamp, active_from: Timestamp) -> Times {

@@ -7,7 +7,10 @@ mod algorithm;
 mod compact;
 /// Verification of JWTs that somebody else issued: client assertions, ServiceAccount tokens.
 pub mod foreign;
+/// Private keys that other tools made: PEM of all forms, and JWK.
+pub mod import;
 mod jwk;
+mod key_algorithm;
 mod private_key;
 mod public_key;
 mod signer;
@@ -15,6 +18,7 @@ mod signer;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use compact::{Compact, MAX_COMPACT_LENGTH};
 pub use jwk::{Jwk, JwkSet, KeyMaterial};
+pub use key_algorithm::{KeyAlgorithm, KeyManagement};
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
 pub use signer::Signer;

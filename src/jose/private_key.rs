@@ -43,17 +43,7 @@ impl PrivateKey {
                 Secret::new(der.as_ref())
             }
         };
-        let mut pem = String::with_capacity(der.expose().len() * 3 / 2 + 64);
-        pem.push_str("-----BEGIN PRIVATE KEY-----\n");
-        let body = zeroize::Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(der.expose()));
-        for (at, character) in body.chars().enumerate() {
-            if at > 0 && at % 64 == 0 {
-                pem.push('\n');
-            }
-            pem.push(character);
-        }
-        pem.push_str("\n-----END PRIVATE KEY-----\n");
-        Ok(Secret::new(pem))
+        Ok(pem_of(&der))
     }
 
     /// Parses PEM: PKCS #8 (`PRIVATE KEY`), SEC 1 (`EC PRIVATE KEY`) or PKCS #1 (`RSA PRIVATE KEY`).
@@ -145,6 +135,23 @@ impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PrivateKey({}, ***)", self.algorithm)
     }
+}
+
+/// PKCS #8 in PEM form (RFC 7468 section 10).
+pub(super) fn pem_of(der: &Secret) -> Secret {
+    const LINE: usize = 64;
+    let body = zeroize::Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(der.expose()));
+    // No more than was asked for: a buffer that grows leaves copies of the key behind.
+    let mut pem = String::with_capacity(body.len() + body.len() / LINE + 64);
+    pem.push_str("-----BEGIN PRIVATE KEY-----\n");
+    for (at, character) in body.chars().enumerate() {
+        if at > 0 && at % LINE == 0 {
+            pem.push('\n');
+        }
+        pem.push(character);
+    }
+    pem.push_str("\n-----END PRIVATE KEY-----\n");
+    Secret::new(pem)
 }
 
 fn ecdsa_algorithm(algorithm: Algorithm) -> Option<&'static EcdsaSigningAlgorithm> {

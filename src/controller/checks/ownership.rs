@@ -79,6 +79,23 @@ pub fn read<'a>(
     Ok((entry, content(bytes, name, entry, field)?))
 }
 
+/// As [`read`], of all of `entries` that are there: one at least, in that order.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_all<'a>(
+    seen: Option<&'a KubeSecret>,
+    name: &str,
+    entries: &[&'static str],
+    field: &str,
+) -> Result<Vec<(&'static str, &'a [u8])>, Finding> {
+    let secret = readable(seen, name, field)?;
+    let found = entries.iter().filter_map(|entry| Some((*entry, marks::entry(secret, entry)?)));
+    let found: Vec<_> =
+        found.map(|(entry, bytes)| Ok((entry, content(bytes, name, entry, field)?))).collect::<Result<_, Finding>>()?;
+    if found.is_empty() { Err(missing(name, &entries.join(" or "), field)) } else { Ok(found) }
+}
+
 /// As [`read`], of one entry whose name stands in a resource.
 ///
 /// # Errors
