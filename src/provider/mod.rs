@@ -20,10 +20,13 @@ mod logout;
 mod outbound;
 mod pages;
 mod params;
+/// A request gone through to find out why it would be refused.
+pub mod rehearsal;
 mod request_id;
 mod revoke;
 /// The listener.
 pub mod server;
+mod steps;
 #[cfg(test)]
 pub(crate) mod testing;
 mod token;
@@ -47,6 +50,8 @@ pub use client_auth::JwksCache;
 pub use endpoint::Endpoint;
 pub use error::{ErrorCode, OAuthError};
 pub use params::{InvalidParams, MAX_FORM_LENGTH, Params};
+pub use steps::{Passage, Step};
+pub use tokens::Inactive;
 
 use self::{
     cache::{Outcome, RealmCache, RealmCaches},

@@ -8,6 +8,7 @@ use super::{
     authorize::{self, AuthorizationRequest, page_url},
     csrf,
     pages::{self, Asker, NoticePage, Person, Texts, WayOn},
+    steps::Steps,
     visit::Visit,
 };
 use crate::{
@@ -63,8 +64,8 @@ impl<'a> UnderWay<'a> {
         let params = Params::parse_repeating(interaction.request().as_bytes(), |_| true)
             .map_err(|error| visit.error_page(|texts| texts.bad_request, error.into()))?;
         visit.set_ui_locales(params.get("ui_locales"));
-        let request =
-            authorize::check(&call.realm, &params, call.now).map_err(|refusal| authorize::refuse(&visit, refusal))?;
+        let request = authorize::check(&call.realm, &params, call.now, &mut Steps::unnoted())
+            .map_err(|refusal| authorize::refuse(&visit, refusal))?;
         set_client(&request.client.id);
         Ok(Self { visit, form, query, interaction, request, browser, is_post })
     }

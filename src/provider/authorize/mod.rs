@@ -36,21 +36,24 @@ use axum::{
     body::Body,
     http::{Method, Request, Response},
 };
+use jiff::Timestamp;
 
 pub(crate) use self::{
     id_token_hint::Meant,
     login::{Standing, check as check_login},
     reply::with_query,
-    request::{AuthorizationRequest, Refusal, check},
+    request::{AuthorizationRequest, CHECKS, Refusal, check},
     response_mode::ResponseMode,
 };
 use super::{
     Call, ErrorCode, InvalidParams, OAuthError, Params,
+    steps::Steps,
     visit::{Visit, see_other},
 };
 use crate::{
-    account::{AccountError, interaction::Interaction},
-    store::StoreError,
+    account::{AccountError, interaction::Interaction, session::Session},
+    realm::Realm,
+    store::{Store, StoreError},
     telemetry::{SignInOutcome, request::set_client},
 };
 
@@ -81,7 +84,7 @@ pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body
 
 async fn answer(visit: &mut Visit<'_>, params: &Params, is_post: bool) -> Response<Body> {
     let call = visit.call;
-    let request = match check(&call.realm, params, call.now) {
+    let request = match check(&call.realm, params, call.now, &mut Steps::unnoted()) {
         Ok(request) => request,
         Err(refusal) => return refuse(visit, refusal),
     };
@@ -111,8 +114,12 @@ pub(crate) async fn proceed(
     }
 }
 
-enum Stop {
+/// Why a request goes no further.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The client is told.
     Refused(OAuthError),
+    /// The store or the machine can't do it.
     Trouble(AccountError),
 }
 
@@ -128,41 +135,93 @@ async fn walk(
     interaction: Option<&Interaction>,
 ) -> Result<Response<Body>, Stop> {
     let call = visit.call;
-    let refused = |code, description: &'static str| Err(Stop::Refused(OAuthError::new(code, description)));
-    match (check_login(request, visit.session.as_ref(), interaction, call.now), request.prompt.none) {
-        (Standing::Fine, _) => {}
-        (Standing::SomebodyElse, _) => {
-            return refused(ErrorCode::LoginRequired, "somebody else has signed in than the id_token_hint means");
+    let (store, session) = (&*call.provider.store, visit.session.as_ref());
+    let (person, mut steps) = (Person { session, interaction }, Steps::unnoted());
+    let session = match decide(store, &call.realm, request, person, call.now, &mut steps).await {
+        Ok(Next::Code) => session.cloned(),
+        Ok(Next::SignIn) => return ask(visit, request, interaction, "/login").await,
+        Ok(Next::Consent) => return ask(visit, request, interaction, "/consent").await,
+        Err(stop) => {
+            if matches!(&stop, Stop::Refused(error) if error.code == ErrorCode::AccessDenied) {
+                call.provider.metrics.sign_in(&call.realm.name.to_string(), SignInOutcome::AccessDenied);
+            }
+            return Err(stop);
         }
-        (_, true) => return refused(ErrorCode::LoginRequired, "the person must sign in"),
-        (Standing::SignIn | Standing::SelectAccount, false) => return ask(visit, request, interaction, "/login").await,
-    }
-    // The session was found with its user; both are of the same moment.
-    let Some(session) = visit.session.clone() else { return refused(ErrorCode::LoginRequired, "nobody is signed in") };
-    let subject = session.subject();
-    let Some(user) = call.realm.user(&subject) else {
-        return refused(ErrorCode::LoginRequired, "the user is no longer there");
     };
-    if let Err(error) = access::check(&request.client, user) {
-        call.provider.metrics.sign_in(&call.realm.name.to_string(), SignInOutcome::AccessDenied);
-        return Err(Stop::Refused(error));
-    }
-    if consent_is_needed(call, request, &subject, interaction).await? {
-        if request.prompt.none {
-            return refused(ErrorCode::ConsentRequired, "the person must be asked for consent");
-        }
-        return ask(visit, request, interaction, "/consent").await;
-    }
+    let Some(session) = session else { return Err(refused(ErrorCode::LoginRequired, "nobody is signed in")) };
     match issue::code(call, request, &session).await {
         Ok(issued) => {
             visit.session = Some(issued.session);
             Ok(request.reply_to.code(visit, &request.client, &issued.code))
         }
         Err(AccountError::Store(StoreError::Conflict)) => {
-            refused(ErrorCode::LoginRequired, "the session has ended just now")
+            Err(refused(ErrorCode::LoginRequired, "the session has ended just now"))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn refused(code: ErrorCode, description: &'static str) -> Stop {
+    Stop::Refused(OAuthError::new(code, description))
+}
+
+/// Who is at the browser, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Person<'a> {
+    pub(crate) session: Option<&'a Session>,
+    pub(crate) interaction: Option<&'a Interaction>,
+}
+
+/// What comes next for a request that has passed [`check`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The sign-in page.
+    SignIn,
+    /// The consent page.
+    Consent,
+    /// The code.
+    Code,
+}
+
+/// Names of the steps of [`decide`], in their order.
+pub(crate) const DECISIONS: [&str; 4] = ["sign_in", "user", "access", "consent"];
+
+/// The steps that need a person.
+pub(crate) async fn decide(
+    store: &dyn Store,
+    realm: &Realm,
+    request: &AuthorizationRequest,
+    person: Person<'_>,
+    now: Timestamp,
+    steps: &mut Steps,
+) -> Result<Next, Stop> {
+    let Person { session, interaction } = person;
+    let session = match (check_login(request, session, interaction, now), request.prompt.none) {
+        (Standing::Fine, _) => session.ok_or_else(|| refused(ErrorCode::LoginRequired, "nobody is signed in")),
+        (Standing::SomebodyElse, _) => {
+            Err(refused(ErrorCode::LoginRequired, "somebody else has signed in than the id_token_hint means"))
+        }
+        (_, true) => Err(refused(ErrorCode::LoginRequired, "the person must sign in")),
+        (Standing::SignIn | Standing::SelectAccount, false) => {
+            steps.asks("sign_in");
+            return Ok(Next::SignIn);
+        }
+    };
+    let subject = steps.take("sign_in", session)?.subject();
+    // The session was found with its user; both are of the same moment.
+    let user = realm.user(&subject).ok_or_else(|| refused(ErrorCode::LoginRequired, "the user is no longer there"));
+    let user = steps.take("user", user)?;
+    steps.take("access", access::check(&request.client, user)).map_err(Stop::Refused)?;
+    if !consent::is_needed(store, realm, request, &subject, interaction, now).await? {
+        steps.take::<_, Stop>("consent", Ok(()))?;
+        return Ok(Next::Code);
+    }
+    if request.prompt.none {
+        let error = refused(ErrorCode::ConsentRequired, "the person must be asked for consent");
+        return steps.take("consent", Err(error));
+    }
+    steps.asks("consent");
+    Ok(Next::Consent)
 }
 
 /// True where `subject` must be asked.

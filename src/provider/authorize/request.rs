@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     account::interaction::MAX_REQUEST_LENGTH,
-    provider::{ErrorCode, OAuthError, Params},
+    provider::{ErrorCode, OAuthError, Params, steps::Steps},
     realm::{Client, Realm},
 };
 
@@ -40,11 +40,35 @@ pub(crate) enum Refusal {
     Reply(Arc<Client>, ReplyTo, OAuthError),
 }
 
+/// Names of the checks of [`check`], in their order: the first three are told on a page, the rest to the client.
+pub(crate) const CHECKS: [&str; 15] = [
+    "target",
+    "client_id",
+    "redirect_uri",
+    "parameters",
+    "response_mode",
+    "request_object",
+    "response_type",
+    "scope",
+    "resource",
+    "nonce",
+    "code_challenge",
+    "prompt",
+    "max_age",
+    "id_token_hint",
+    "length",
+];
+
 /// The checks, in their order. Those before the reply is known are told on a page.
-pub(crate) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<AuthorizationRequest, Refusal> {
-    repeated::check_target(params).map_err(Refusal::Page)?;
-    let client = client::check(realm, params).map_err(Refusal::Page)?;
-    let target = redirect_uri::check(&client, params).map_err(Refusal::Page)?;
+pub(crate) fn check(
+    realm: &Realm,
+    params: &Params,
+    now: Timestamp,
+    steps: &mut Steps,
+) -> Result<AuthorizationRequest, Refusal> {
+    steps.take("target", repeated::check_target(params)).map_err(Refusal::Page)?;
+    let client = steps.take("client_id", client::check(realm, params)).map_err(Refusal::Page)?;
+    let target = steps.take("redirect_uri", redirect_uri::check(&client, params)).map_err(Refusal::Page)?;
     let reply_to = ReplyTo {
         redirect_uri: target.uri,
         // Where it is wrong, the error goes the default way.
@@ -52,17 +76,17 @@ pub(crate) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<Au
         state: params.get("state").map(str::to_owned),
     };
     let checked = (|| {
-        repeated::check(params)?;
-        response_mode::check(params)?;
-        request_object::check(params)?;
-        response_type::check(realm, &client, params)?;
-        let scopes = scope::check(realm, &client, params)?;
-        let resources = resource::check(&client, params)?;
-        let nonce = nonce::check(params)?;
-        let code_challenge = pkce::check(realm, &client, params)?;
-        let prompt = prompt::check(params)?;
-        let max_age = max_age::check(params)?;
-        let meant = id_token_hint::check(realm, params, now)?;
+        steps.take("parameters", repeated::check(params))?;
+        steps.take("response_mode", response_mode::check(params))?;
+        steps.take("request_object", request_object::check(params))?;
+        steps.take("response_type", response_type::check(realm, &client, params))?;
+        let scopes = steps.take("scope", scope::check(realm, &client, params))?;
+        let resources = steps.take("resource", resource::check(&client, params))?;
+        let nonce = steps.take("nonce", nonce::check(params))?;
+        let code_challenge = steps.take("code_challenge", pkce::check(realm, &client, params))?;
+        let prompt = steps.take("prompt", prompt::check(params))?;
+        let max_age = steps.take("max_age", max_age::check(params))?;
+        let meant = steps.take("id_token_hint", id_token_hint::check(realm, params, now))?;
         Ok(AuthorizationRequest {
             client: client.clone(),
             reply_to: reply_to.clone(),
@@ -76,7 +100,7 @@ pub(crate) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<Au
             login_hint: hints::login_hint(params),
             meant,
             ui_locales: hints::ui_locales(params),
-            encoded: encode(params)?,
+            encoded: steps.take("length", encode(params))?,
         })
     })();
     checked.map_err(|error| Refusal::Reply(client, reply_to, error))

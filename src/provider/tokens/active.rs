@@ -1,12 +1,13 @@
 use std::{borrow::Cow, sync::Arc};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{Audience, Grant, access_token::OpaquePayload};
 use crate::{
-    jose::Compact,
-    provider::Call,
-    realm::{Client, User},
+    jose::{Compact, foreign::ForeignKeys},
+    provider::{Call, steps::Steps},
+    realm::{Client, Keyring, Realm, User},
     store::{IdHash, Kind, StoreError},
 };
 
@@ -33,10 +34,10 @@ pub(crate) struct ActiveToken {
 }
 
 /// The claims of an access token that we have signed; which are all that decide.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct OwnClaims {
-    iss: String,
-    sub: String,
+    pub(crate) iss: String,
+    pub(crate) sub: String,
     aud: Audience<'static>,
     pub(crate) exp: i64,
     iat: i64,
@@ -46,44 +47,141 @@ pub(crate) struct OwnClaims {
     scope: String,
 }
 
+/// Why a token is not active: what introspection never tells (RFC 7662 section 2.2), and the owner of the realm may know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Inactive {
+    /// RFC 7515 section 7.1.
+    #[error("it is no JWS in compact serialisation")]
+    Malformed,
+    /// RFC 9068 section 4: an ID token, say.
+    #[error("it is no access token: its header has another typ than at+jwt")]
+    Type,
+    /// No key of the realm is called so, or none any more.
+    #[error("no key that the realm publishes has its kid")]
+    Key,
+    /// It was changed, or signed by somebody else.
+    #[error("its signature does not verify")]
+    Signature,
+    /// `iss`.
+    #[error("it is of another issuer")]
+    Issuer,
+    /// `exp`.
+    #[error("it has expired")]
+    Expired,
+    /// RFC 7009.
+    #[error("it was revoked")]
+    Revoked,
+    /// The sign-in that it comes from was revoked, has ended, or is of another person.
+    #[error("the authorization that it comes from is gone: revoked, signed out or ended")]
+    Authorization,
+    /// No opaque token of this realm.
+    #[error("it is unknown, has expired or was revoked")]
+    Unknown,
+    /// The OidcClient is not served.
+    #[error("its client is not served by this realm")]
+    Client,
+    /// The OidcClient was deleted and made anew.
+    #[error("it was issued to an earlier client of this name")]
+    Incarnation,
+    /// The User is not served, or not enabled.
+    #[error("its user is gone or not enabled")]
+    User,
+    /// `access.groups`.
+    #[error("its user is in no group that may sign in to the client")]
+    Access,
+}
+
+/// Names of the steps of [`judge_access_token`] for a JWT, in their order.
+pub(crate) const JUDGEMENTS: [&str; 10] =
+    ["form", "type", "key", "signature", "issuer", "lifetime", "revocation", "authorization", "client", "user"];
+
 /// The token, where it is an access token of this realm that nothing speaks against: it is signed and has not expired, it and its
 /// grant are not revoked, its client is there, and its person is enabled and may still sign in to that client.
 pub(crate) async fn active_access_token(call: &Call, token: &str) -> Result<Option<ActiveToken>, StoreError> {
     // No opaque token has a dot in it, and every JWT has.
-    match token.contains('.') {
+    let judged = match token.contains('.') {
         true => match own_jwt(call, token) {
-            Some(claims) => active_jwt(call, claims).await,
-            None => Ok(None),
+            Some(claims) => active_jwt(call, claims, &mut Steps::unnoted()).await?,
+            None => return Ok(None),
         },
-        false => active_opaque(call, token).await,
-    }
+        false => active_opaque(call, token).await?,
+    };
+    Ok(judged.inspect_err(|inactive| tracing::debug!(reason = %inactive, "an access token is not active")).ok())
 }
 
 /// The claims of an access token in JWT form, where this realm has signed it (RFC 9068 section 4) and it has not expired.
 pub(crate) fn own_jwt(call: &Call, token: &str) -> Option<OwnClaims> {
-    let compact = Compact::parse(token).ok().filter(|compact| compact.typ() == Some("at+jwt"))?;
-    let key = call.realm.keyring.verifier(compact.kid()?, call.now)?;
-    let claims: OwnClaims = compact.verify(key).ok()?;
-    (claims.iss == call.realm.issuer.as_str() && claims.exp > call.now.as_second()).then_some(claims)
+    let verified = verify(&call.realm, token, Keys::Ring(&call.realm.keyring), call.now, &mut Steps::unnoted());
+    verified.inspect_err(|inactive| tracing::debug!(reason = %inactive, "an access token is not active")).ok()
 }
 
-async fn active_jwt(call: &Call, claims: OwnClaims) -> Result<Option<ActiveToken>, StoreError> {
-    if call.find(Kind::Revoked, &IdHash::of(&claims.jti)).await?.is_some() {
-        return Ok(None);
+/// Which keys verify a token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Keys<'a> {
+    /// The realm's own.
+    Ring(&'a Keyring),
+    /// The realm's public keys, for who may not see the private ones.
+    Published(&'a ForeignKeys),
+    /// None: what the token says is taken for granted.
+    Unseen,
+}
+
+/// What the token itself tells.
+pub(crate) fn verify(
+    realm: &Realm,
+    token: &str,
+    keys: Keys<'_>,
+    now: Timestamp,
+    steps: &mut Steps,
+) -> Result<OwnClaims, Inactive> {
+    let compact = steps.take("form", Compact::parse(token).map_err(|_| Inactive::Malformed))?;
+    steps.take("type", (compact.typ() == Some("at+jwt")).then_some(()).ok_or(Inactive::Type))?;
+    let kid = compact.kid().ok_or(Inactive::Key);
+    let claims = match keys {
+        Keys::Ring(ring) => {
+            let key = steps.take("key", kid.and_then(|kid| ring.verifier(kid, now).ok_or(Inactive::Key)))?;
+            steps.take("signature", compact.verify(key).map_err(|_| Inactive::Signature))?
+        }
+        Keys::Published(keys) => {
+            steps.take("key", kid.and_then(|kid| keys.contains(kid).then_some(()).ok_or(Inactive::Key)))?;
+            steps.take("signature", keys.verify(token).map_err(|_| Inactive::Signature))?
+        }
+        Keys::Unseen => compact.claims_unverified::<OwnClaims>().map_err(|_| Inactive::Signature)?,
+    };
+    steps.take("issuer", (claims.iss == realm.issuer.as_str()).then_some(()).ok_or(Inactive::Issuer))?;
+    steps.take("lifetime", (claims.exp > now.as_second()).then_some(()).ok_or(Inactive::Expired))?;
+    Ok(claims)
+}
+
+/// What the store and the realm tell of a token that is ours.
+pub(crate) async fn active_jwt(
+    call: &Call,
+    claims: OwnClaims,
+    steps: &mut Steps,
+) -> Result<Result<ActiveToken, Inactive>, StoreError> {
+    let is_revoked = call.find(Kind::Revoked, &IdHash::of(&claims.jti)).await?.is_some();
+    if let Err(inactive) = steps.take("revocation", if is_revoked { Err(Inactive::Revoked) } else { Ok(()) }) {
+        return Ok(Err(inactive));
     }
     let grant = match claims.jti.split_once('.') {
-        Some((grant_id, _)) => match Grant::find(call, &IdHash::of(grant_id)).await? {
-            Some(grant) if grant.authorization().subject == claims.sub => Some(grant),
-            _ => return Ok(None),
-        },
+        Some((grant_id, _)) => {
+            let found = Grant::find(call, &IdHash::of(grant_id)).await?;
+            let found = found.filter(|grant| grant.authorization().subject == claims.sub);
+            match steps.take("authorization", found.ok_or(Inactive::Authorization)) {
+                Ok(grant) => Some(grant),
+                Err(inactive) => return Ok(Err(inactive)),
+            }
+        }
         None => None,
     };
     let owner = match &grant {
-        Some(grant) => owner(call, &claims.client_id, grant),
-        None => own(call, &claims.client_id, claims.jti.split_once('~').map_or("", |(_, incarnation)| incarnation)),
+        Some(grant) => owner(call, &claims.client_id, grant, steps),
+        None => {
+            let incarnation = claims.jti.split_once('~').map_or("", |(_, incarnation)| incarnation);
+            own(call, &claims.client_id, incarnation, steps)
+        }
     };
-    let Some(owner) = owner else { return Ok(None) };
-    Ok(Some(ActiveToken {
+    Ok(owner.map(|owner| ActiveToken {
         owner,
         grant,
         scopes: claims.scope.split_ascii_whitespace().map(str::to_owned).collect(),
@@ -94,21 +192,27 @@ async fn active_jwt(call: &Call, claims: OwnClaims) -> Result<Option<ActiveToken
     }))
 }
 
-async fn active_opaque(call: &Call, token: &str) -> Result<Option<ActiveToken>, StoreError> {
-    let Some(artifact) = call.find(Kind::AccessToken, &IdHash::of(token)).await? else { return Ok(None) };
+async fn active_opaque(call: &Call, token: &str) -> Result<Result<ActiveToken, Inactive>, StoreError> {
+    let Some(artifact) = call.find(Kind::AccessToken, &IdHash::of(token)).await? else {
+        return Ok(Err(Inactive::Unknown));
+    };
     let payload = OpaquePayload::read(&artifact)?;
     let grant = match artifact.grant {
         Some(id) => match Grant::find(call, &id).await? {
             Some(grant) => Some(grant),
-            None => return Ok(None),
+            None => return Ok(Err(Inactive::Authorization)),
         },
         None => None,
     };
+    let steps = &mut Steps::unnoted();
     let owner = match &grant {
-        Some(grant) => owner(call, &payload.client_id, grant),
-        None => own(call, &payload.client_id, &payload.incarnation),
+        Some(grant) => owner(call, &payload.client_id, grant, steps),
+        None => own(call, &payload.client_id, &payload.incarnation, steps),
     };
-    let Some(owner) = owner else { return Ok(None) };
+    let owner = match owner {
+        Ok(owner) => owner,
+        Err(inactive) => return Ok(Err(inactive)),
+    };
     let mut audience: Vec<_> = payload.audience.into_iter().map(Cow::Owned).collect();
     let audience = match (audience.len(), audience.pop()) {
         (1, Some(one)) => Audience::One(one),
@@ -117,7 +221,7 @@ async fn active_opaque(call: &Call, token: &str) -> Result<Option<ActiveToken>, 
             Audience::Many(audience)
         }
     };
-    Ok(Some(ActiveToken {
+    Ok(Ok(ActiveToken {
         owner,
         grant,
         scopes: payload.scopes,
@@ -129,14 +233,24 @@ async fn active_opaque(call: &Call, token: &str) -> Result<Option<ActiveToken>, 
 }
 
 /// The client and the person of a grant's token, where both may still have it.
-pub(super) fn owner(call: &Call, client_id: &str, grant: &Grant) -> Option<Owner> {
-    let client = call.realm.client(client_id).filter(|client| grant.authorization().is_of(client))?.clone();
-    let user = call.realm.user(&grant.authorization().subject).filter(|user| client.admits(user))?.clone();
-    Some(Owner { client, user: Some(user) })
+pub(super) fn owner(call: &Call, client_id: &str, grant: &Grant, steps: &mut Steps) -> Result<Owner, Inactive> {
+    let authorization = grant.authorization();
+    let client = steps.take("client", the_client(call, client_id, |client| authorization.is_of(client)))?;
+    let user = match call.realm.user(&authorization.subject) {
+        None => Err(Inactive::User),
+        Some(user) if !client.admits(user) => Err(Inactive::Access),
+        Some(user) => Ok(user.clone()),
+    };
+    Ok(Owner { client, user: Some(steps.take("user", user)?) })
 }
 
 /// The client of a token that speaks for itself.
-fn own(call: &Call, client_id: &str, incarnation: &str) -> Option<Owner> {
-    let client = call.realm.client(client_id).filter(|client| client.incarnation.as_str() == incarnation)?.clone();
-    Some(Owner { client, user: None })
+fn own(call: &Call, client_id: &str, incarnation: &str, steps: &mut Steps) -> Result<Owner, Inactive> {
+    let client = the_client(call, client_id, |client| client.incarnation.as_str() == incarnation);
+    Ok(Owner { client: steps.take("client", client)?, user: None })
+}
+
+fn the_client(call: &Call, id: &str, is_meant: impl FnOnce(&Client) -> bool) -> Result<Arc<Client>, Inactive> {
+    let client = call.realm.client(id).ok_or(Inactive::Client)?;
+    if is_meant(client) { Ok(client.clone()) } else { Err(Inactive::Incarnation) }
 }

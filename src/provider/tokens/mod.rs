@@ -10,13 +10,14 @@ mod spaced;
 #[cfg(test)]
 mod tests;
 
+pub use self::active::Inactive;
 #[cfg(test)]
 pub(crate) use self::id_token::half_hash;
 pub(crate) use self::{
     access_token::{Audience, Holder, mint as mint_access_token, opaque_client_id},
-    active::{ActiveToken, Owner, active_access_token, own_jwt},
+    active::{ActiveToken, JUDGEMENTS, Keys, OwnClaims, Owner, active_access_token, active_jwt, own_jwt, verify},
     claims::{ClaimRequest, Purpose, claims},
-    grant::{Grant, after},
+    grant::{Grant, GrantPayload, after},
     id_token::mint as mint_id_token,
     refresh_token::{active_refresh_token, expiry as refresh_token_expiry, mint as mint_refresh_token},
     spaced::Spaced,

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::{Grant, active::Owner, active::owner, grant::after};
 use crate::{
-    provider::{Call, OAuthError},
+    provider::{Call, OAuthError, steps::Steps},
     realm::Client,
     secret::unguessable,
     store::{Artifact, IdHash, Kind, StoreError},
@@ -32,6 +32,6 @@ pub(crate) async fn active_refresh_token(
     let Some(artifact) = call.find(Kind::RefreshToken, &IdHash::of(token)).await? else { return Ok(None) };
     let Some(id) = artifact.grant.filter(|_| artifact.consumed.is_none()) else { return Ok(None) };
     let Some(grant) = Grant::find(call, &id).await? else { return Ok(None) };
-    let owner = owner(call, &grant.authorization().client_id, &grant);
-    Ok(owner.map(|owner| (grant, owner, artifact.expires_at)))
+    let owner = owner(call, &grant.authorization().client_id, &grant, &mut Steps::unnoted());
+    Ok(owner.ok().map(|owner| (grant, owner, artifact.expires_at)))
 }

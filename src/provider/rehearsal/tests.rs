@@ -1,0 +1,188 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde_json::json;
+use url::Url;
+
+use super::{Ending, authorization_steps, claimed_issuer, rehearse_authorization, rehearse_token, token_steps};
+use crate::{
+    jose::{JwkSet, foreign::ForeignKeys},
+    provider::{
+        Inactive, Params, Passage, Step,
+        testing::{TestProvider, authorization, client, encode, realm, user},
+    },
+};
+
+const GOOD: [(&str, &str); 6] = [
+    ("client_id", "app"),
+    ("redirect_uri", "https://app.example/callback"),
+    ("response_type", "code"),
+    ("scope", "openid email"),
+    ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+    ("code_challenge_method", "S256"),
+];
+
+fn staff() -> TestProvider {
+    realm()
+        .client(client("app").audiences(&["https://api.example.com"]))
+        .client(client("closed").access_groups(&["board"]))
+        .client(client("asks").consent())
+        .client(client("robot").with(|client| client.response_types.clear()))
+        .user(user("ada"))
+        .user(user("eve").disabled())
+        .serve()
+}
+
+/// The good request, changed; an empty value leaves a parameter out.
+fn request(change: &[(&str, &str)]) -> String {
+    let uri = crate::provider::testing::REDIRECT_URI;
+    let mut all: BTreeMap<&str, &str> = GOOD.into_iter().chain([("redirect_uri", uri)]).collect();
+    all.extend(change.iter().copied());
+    let all: Vec<_> = all.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    encode(&all)
+}
+
+async fn rehearse(staff: &TestProvider, query: &str, username: Option<&str>) -> (Vec<Step>, Ending) {
+    let realm = staff.realm();
+    let params = Params::parse_repeating(query.as_bytes(), |_| true).unwrap();
+    let user = username.map(|name| realm.user_by_name(name).unwrap().clone());
+    let rehearsal = rehearse_authorization(&realm, &params, user.as_deref(), staff.now()).await.unwrap();
+    (rehearsal.steps, rehearsal.ending)
+}
+
+#[tokio::test]
+async fn a_rehearsal_ends_where_the_provider_ends() {
+    let staff = staff();
+    for (step, change) in [
+        ("client_id", &[("client_id", "nobody")][..]),
+        ("client_id", &[("client_id", "")]),
+        ("redirect_uri", &[("redirect_uri", "https://evil.example/")]),
+        ("response_mode", &[("response_mode", "fragment")]),
+        ("request_object", &[("request_uri", "https://a")]),
+        ("response_type", &[("response_type", "token")]),
+        ("response_type", &[("client_id", "robot")]),
+        ("scope", &[("scope", "unknown")]),
+        ("resource", &[("resource", "https://other.example")]),
+        ("nonce", &[("nonce", &"n".repeat(2000))]),
+        ("code_challenge", &[("code_challenge", ""), ("code_challenge_method", "")]),
+        ("prompt", &[("prompt", "maybe")]),
+        ("max_age", &[("max_age", "-1")]),
+        ("id_token_hint", &[("id_token_hint", "x")]),
+        ("length", &[("state", &"s".repeat(17_000))]),
+        ("sign_in", &[("prompt", "none")]),
+        ("sign_in", &[]),
+    ] {
+        let query = request(change);
+        let reply = staff.get(&format!("/authorize?{query}"), &[]).await;
+        let (steps, ending) = rehearse(&staff, &query, None).await;
+        let last = steps.last().unwrap();
+        assert_eq!(last.name, step, "{change:?}: {steps:?}");
+        assert!(steps.iter().rev().skip(1).all(|step| step.passage == Passage::Passed), "{steps:?}");
+        let location = reply.headers.get("location").map(|value| Url::parse(value.to_str().unwrap()).unwrap());
+        match ending {
+            Ending::Page(error) => {
+                assert_eq!((reply.status.as_u16(), location), (400, None), "{change:?}");
+                assert!(reply.text().contains(error.code.as_str()), "{change:?}");
+            }
+            Ending::Reply { error, .. } => {
+                let query: BTreeMap<_, _> = location.unwrap().query_pairs().into_owned().collect();
+                assert_eq!(
+                    (query["error"].as_str(), query["error_description"].as_str()),
+                    (error.code.as_str(), &*error.description)
+                );
+            }
+            Ending::SignIn(_) => assert!(location.unwrap().path().ends_with("/login")),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_good_request_takes_every_step_in_the_order_of_the_table() {
+    let (steps, ending) = rehearse(&staff(), &request(&[]), Some("ada")).await;
+    assert!(matches!(ending, Ending::Code(_)), "{ending:?}");
+    assert!(steps.iter().map(|step| step.name).eq(authorization_steps()), "{steps:?}");
+}
+
+#[tokio::test]
+async fn a_person_brings_the_rest_to_light() {
+    let staff = staff();
+    let (_, ending) = rehearse(&staff, &request(&[("client_id", "closed")]), Some("ada")).await;
+    assert!(matches!(ending, Ending::Reply { error, .. } if error.code.as_str() == "access_denied"));
+    let (steps, ending) = rehearse(&staff, &request(&[("client_id", "asks")]), Some("ada")).await;
+    assert!(matches!(ending, Ending::Consent(_)), "{ending:?}");
+    assert_eq!(steps.last().unwrap(), &Step { name: "consent", passage: Passage::Asked });
+    let silent = [("client_id", "asks"), ("prompt", "none")];
+    let (_, ending) = rehearse(&staff, &request(&silent), Some("ada")).await;
+    assert!(matches!(ending, Ending::Reply { error, .. } if error.code.as_str() == "consent_required"));
+    let (steps, ending) = rehearse(&staff, &request(&[]), Some("eve")).await;
+    assert!(matches!(ending, Ending::Reply { error, .. } if error.code.as_str() == "login_required"));
+    assert_eq!(steps.last().unwrap(), &Step { name: "user", passage: Passage::Refused });
+    let (_, ending) = rehearse(&staff, &request(&[("prompt", "login")]), Some("ada")).await;
+    assert!(matches!(ending, Ending::Code(_)), "who signs in for it has done what it asks: {ending:?}");
+}
+
+fn keys(staff: &TestProvider) -> ForeignKeys {
+    let keys = staff.realm().keyring.published(staff.now()).cloned().collect();
+    ForeignKeys::parse(&serde_json::to_vec(&JwkSet { keys }).unwrap()).unwrap()
+}
+
+async fn why(staff: &TestProvider, token: &str) -> (Vec<Step>, Option<Inactive>) {
+    let rehearsal = rehearse_token(&staff.realm(), token, Some(&keys(staff)), staff.now()).await.unwrap();
+    (rehearsal.steps, rehearsal.inactive)
+}
+
+#[tokio::test]
+async fn a_token_is_judged_as_introspection_judges_it() {
+    let staff = staff();
+    let tokens = staff.tokens(authorization("app", "ada", "openid")).await;
+    let token = tokens["access_token"].as_str().unwrap();
+    let own = staff.token("app", &[("grant_type", "client_credentials")]).await.json();
+    let own = own["access_token"].as_str().unwrap();
+    assert_eq!(claimed_issuer(token).as_deref(), Some("https://id.example.com/realms/staff"));
+    let (steps, inactive) = why(&staff, token).await;
+    assert_eq!(inactive, None);
+    assert!(steps.iter().map(|step| step.name).eq(token_steps()), "{steps:?}");
+    assert_eq!(why(&staff, own).await.1, None);
+    let unseen = rehearse_token(&staff.realm(), token, None, staff.now()).await.unwrap();
+    assert!(unseen.inactive.is_none() && unseen.assumes_authorization);
+    assert!(unseen.steps.iter().all(|step| !matches!(step.name, "key" | "signature")), "{unseen:?}");
+
+    assert_eq!(why(&staff, tokens["id_token"].as_str().unwrap()).await.1, Some(Inactive::Type));
+    assert_eq!(why(&staff, "opaque").await.1, Some(Inactive::Malformed));
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    assert_eq!(why(&staff, &format!("{signed}.AAAA")).await.1, Some(Inactive::Signature));
+    let none = ForeignKeys::parse(json!({"keys": []}).to_string().as_bytes()).unwrap();
+    let retired = rehearse_token(&staff.realm(), token, Some(&none), staff.now()).await.unwrap();
+    assert_eq!(retired.inactive, Some(Inactive::Key));
+
+    let before = staff.realm();
+    for (change, person, machine) in [
+        (("client"), Inactive::Client, Inactive::Client),
+        (("user"), Inactive::User, Inactive::Client),
+        (("access"), Inactive::Access, Inactive::Client),
+        (("issuer"), Inactive::Issuer, Inactive::Issuer),
+    ] {
+        staff.change(|realm| match change {
+            "client" => drop(realm.clients.remove_mut("app")),
+            "user" => drop(realm.users.remove_mut("sub-ada")),
+            "access" => {
+                let closed = client("app").access_groups(&["board"]).0;
+                realm.clients.insert_mut(closed.id.clone(), Arc::new(closed));
+            }
+            _ => realm.issuer = crate::realm::Issuer::parse("https://id.example.com/realms/other").unwrap(),
+        });
+        assert_eq!(why(&staff, token).await.1, Some(person), "{change}");
+        if matches!(change, "client" | "issuer") {
+            assert_eq!(why(&staff, own).await.1, Some(machine), "{change}");
+        }
+        staff.publish(crate::realm::Realm::clone(&before));
+    }
+    staff.change(|realm| {
+        let anew = client("app").anew().0;
+        realm.clients.insert_mut(anew.id.clone(), Arc::new(anew));
+    });
+    assert_eq!(why(&staff, own).await.1, Some(Inactive::Incarnation));
+    staff.publish(crate::realm::Realm::clone(&before));
+    staff.advance(Duration::from_secs(700));
+    assert_eq!(why(&staff, token).await.1, Some(Inactive::Expired));
+}
