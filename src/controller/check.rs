@@ -1,7 +1,8 @@
 use super::{
     checks::{Finding, Reason, Severity, Verdict},
-    index::{Index, Options},
-    source::{Event, Kind, Malformed, Object, ObjectKey},
+    index::Options,
+    source::{Malformed, Object, ObjectKey},
+    survey::Survey,
 };
 
 /// What the controller would say of an object.
@@ -26,17 +27,11 @@ pub fn check_objects(
     malformed: impl IntoIterator<Item = Malformed>,
     options: Options,
 ) -> Vec<Problem> {
-    let mut index = Index::new(options);
-    objects.into_iter().map(Event::Applied).for_each(|event| index.apply(event));
-    malformed.into_iter().map(Event::Malformed).for_each(|event| index.apply(event));
-    Kind::ALL.map(Event::Synced).into_iter().for_each(|event| index.apply(event));
-    index.evaluate();
-    let mut keys: Vec<_> = index.world.keys().collect();
-    keys.sort();
-    keys.iter().flat_map(|key| problems(key, index.states.verdict(key))).collect()
+    Survey::of(objects, malformed, options).problems()
 }
 
-fn problems(key: &ObjectKey, verdict: Option<&Verdict>) -> Vec<Problem> {
+/// What an object's verdict comes to.
+pub(super) fn problems(key: &ObjectKey, verdict: Option<&Verdict>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     for finding in verdict.into_iter().flat_map(Verdict::findings) {
         let Finding { reason, field, message } = finding.clone();

@@ -24,6 +24,8 @@ mod rings;
 mod run;
 /// Feeds of the same events: the API server and a directory.
 pub mod source;
+/// Objects judged once: what would be served of them, and why not.
+pub mod survey;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -3,6 +3,7 @@ use clap::{Args, Parser, Subcommand};
 use super::{
     authentication_config::AuthenticationConfigOptions,
     connection::ConnectionOptions,
+    explain::ExplainOptions,
     kubeconfig::KubeconfigOptions,
     output::{ColorChoice, Format},
     rotate::RotateOptions,
@@ -87,6 +88,11 @@ pub enum Command {
     /// It is the AuthenticationConfiguration (apiserver.config.k8s.io/v1) for kube-apiserver's option --authentication-config. The
     /// issuer is that of the Realm's status.
     AuthenticationConfig(Box<AuthenticationConfigOptions>),
+    /// Say why a request, a client or a token would be refused, and what to change
+    ///
+    /// Takes the URL of an authorization request as it stands in the browser, an oidcclient/NAME, or an access token, and goes through
+    /// the provider's own steps with the resources as they are now. No Secret is read, nothing is written, and no token is printed.
+    Explain(Box<ExplainOptions>),
     /// Print a token of a realm
     ///
     /// A person signs in with the browser; a pod authenticates by its projected ServiceAccount token (--workload). Tokens are kept in

@@ -13,6 +13,8 @@ mod certificates;
 /// The API server, as the kubeconfig says.
 pub mod connection;
 mod error;
+/// Why a request, a client or a token would be refused.
+pub mod explain;
 /// A kubeconfig whose user signs in to a realm.
 pub mod kubeconfig;
 /// What people type for an object: `oidcclient/grafana`, `skey/staff-es256`.
@@ -92,6 +94,7 @@ pub async fn run(arguments: Arguments, clock: Clock) -> Result<ExitCode, PluginE
         Command::Status(options) => status::run(options, &mut plugin).await,
         Command::Kubeconfig(options) => kubeconfig::run(*options, &mut plugin).await,
         Command::AuthenticationConfig(options) => authentication_config::run(*options, &mut plugin).await,
+        Command::Explain(options) => explain::run(*options, &mut plugin).await,
         Command::Token(options) => token::run(*options, &mut plugin).await,
     };
     match done {

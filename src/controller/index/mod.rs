@@ -45,6 +45,8 @@ pub struct Options {
     base: Issuer,
     /// Deletes the generated Secrets of an object that was deleted, as the garbage collector of a cluster does.
     pub collects_garbage: bool,
+    /// False for who may not see Secrets: then each object is judged as if those that it needs were there and good.
+    sees_secrets: bool,
 }
 
 impl Options {
@@ -53,7 +55,14 @@ impl Options {
     /// # Errors
     /// A sentence where no issuer can stand below it.
     pub fn new(public_url: &str, collects_garbage: bool) -> Result<Self, InvalidIssuer> {
-        Ok(Self { base: Issuer::parse(public_url)?, collects_garbage })
+        Ok(Self { base: Issuer::parse(public_url)?, collects_garbage, sees_secrets: true })
+    }
+
+    /// The same for who may not see Secrets: each object is judged as if those that it needs were there and good. Realms have no keys
+    /// then, clients no secrets and users no passwords.
+    #[must_use]
+    pub fn without_secrets(self) -> Self {
+        Self { sees_secrets: false, ..self }
     }
 
     /// The issuer of a Realm: what it says, or `PUBLIC-URL/realms/NAME`.

@@ -127,6 +127,9 @@ fn secrets(
     spec: &OidcClientSpec,
     state: &mut ClientState,
 ) -> Result<Vec<ClientSecret>, ()> {
+    if !index.options.sees_secrets {
+        return Ok(Vec::new());
+    }
     let credential = match &spec.secret {
         ClientSecretSpec::None => return Ok(Vec::new()),
         ClientSecretSpec::Reference { name, entry } => credentials::referenced(&index.world, owner, name, entry)

@@ -56,7 +56,7 @@ fn load(index: &mut Index, realm: &ObjectName) {
     let mut rings: Vec<_> = index.world.children(realm, Kind::SigningKey);
     // The oldest first: where two rings hold one key, it is the older one's.
     rings.sort_by_key(|name| index.world.signing_keys.get(name).map(|record| record.rank(name)));
-    let mut keys = Vec::new();
+    let (mut keys, mut unseen) = (Vec::new(), Vec::new());
     let mut max_age = MAX_JWKS_AGE;
     let mut holders = BTreeMap::new();
     for name in rings {
@@ -66,6 +66,7 @@ fn load(index: &mut Index, realm: &ObjectName) {
             max_age = state.ring.max_age(spec).map_or(max_age, |age| age.min(max_age));
         }
         keys.extend(of_ring);
+        unseen.extend(state.algorithm.filter(|_| !index.options.sees_secrets));
         for lost in state.ring.forgotten.drain(..) {
             index.world.forget(&lost);
         }
@@ -73,7 +74,7 @@ fn load(index: &mut Index, realm: &ObjectName) {
         index.planned_later(Kind::SigningKey, &name);
     }
     index.planned_later(Kind::Realm, realm);
-    let algorithms: BTreeSet<_> = keys.iter().map(|key| key.signer.algorithm()).collect();
+    let algorithms: BTreeSet<_> = keys.iter().map(|key| key.signer.algorithm()).chain(unseen).collect();
     index.served.change(realm, |realm| realm.keyring = Arc::new(Keyring::new(keys, max_age)));
     let Some(state) = index.states.realms.get_mut(realm) else { return };
     if state.algorithms != algorithms {
@@ -100,6 +101,10 @@ fn judge(
     let admitted = admitted.map_err(|finding| waits_for_realm(&mut verdict, finding)).is_ok()
         && tenancy::check_signing_key(realm, &name.namespace).map_err(|finding| verdict.accepted.push(finding)).is_ok();
     if !admitted {
+        return (state(Some(spec), verdict, Ring::default()), Vec::new());
+    }
+    if !index.options.sees_secrets {
+        verdict.is_served = true;
         return (state(Some(spec), verdict, Ring::default()), Vec::new());
     }
     let owner = ObjectKey { kind: Kind::SigningKey, name: name.clone() };

@@ -101,7 +101,7 @@ fn judge_one(index: &Index, name: &ObjectName, record: &Record<api::User>) -> (U
     if !holds_its_names(index, name, spec, &subject, &mut state.verdict) {
         return (state, None);
     }
-    let password = spec.password_secret.as_deref().and_then(|secret| {
+    let password = spec.password_secret.as_deref().filter(|_| index.options.sees_secrets).and_then(|secret| {
         let seen = index.world.secrets.at(&name.namespace, secret);
         references::password(seen, secret).map_err(|finding| state.verdict.resolved.push(finding)).ok()
     });
