@@ -20,6 +20,7 @@ mod readme;
 mod suite;
 
 mod conformance;
+mod explain;
 mod gitops;
 mod installation;
 mod kubectl_sign_in;

@@ -27,6 +27,7 @@ mod crash;
 mod hostile;
 mod openid_client;
 mod operation;
+mod plugin_explain;
 mod plugin_token;
 mod reference;
 mod tour;
