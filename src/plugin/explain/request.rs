@@ -54,6 +54,7 @@ pub async fn explain(
         report.advice = advice::request(gathered, &realm, &params, step.name, user.as_deref());
     }
     report.steps = steps(rehearsal::authorization_steps(), &rehearsal.steps);
+    report.problems.extend(user.iter().filter_map(|user| no_password(gathered, &realm, user)));
     if user.is_some() {
         report
             .notes
@@ -132,6 +133,23 @@ fn user(gathered: &Gathered, realm: &Realm, name: &str) -> Result<Arc<User>, Box
         report.advice.push(format!("apply a User with this username whose realmRef is {}", realm.name));
     }
     Err(Box::new(report))
+}
+
+/// Why a person who would be let on can't sign in in the first place; whether the password is right nobody sees here.
+fn no_password(gathered: &Gathered, realm: &Realm, user: &User) -> Option<String> {
+    if !realm.settings.login.passwords {
+        return Some(format!(
+            "nobody can sign in with a password: the Realm {} has turned that off (spec.login)",
+            realm.name
+        ));
+    }
+    let key = ObjectKey { kind: Kind::User, name: user.name.clone() };
+    match gathered.objects.get(&key) {
+        Some(Object::User(object)) if object.spec.password_secret_ref.is_none() => {
+            Some(format!("the {key} has no password to sign in with (spec.passwordSecretRef)"))
+        }
+        _ => None,
+    }
 }
 
 fn on_a_page(error: &OAuthError) -> ErrorLine {

@@ -44,6 +44,8 @@ fn manifests() -> Vec<Value> {
         object("User", "identity", "ada", json!({"passwordSecretRef": {"name": "ada-login"}})),
         object("User", "identity", "eve", json!({"enabled": false})),
         object("User", "apps", "mallory", json!({})),
+        object("User", "identity", "bob", json!({})),
+        object("SigningKey", "identity", "old", json!({"algorithm": "ES256"})),
         object("Group", "identity", "board", json!({"members": {"users": []}})),
     ]
 }
@@ -137,6 +139,7 @@ async fn a_person_decides_about_the_rest() {
         (&[][..], None, Outcome::Asked, "asked to sign in"),
         (&[], Some("ada"), Outcome::Accepted, "answered with a code"),
         (&[], Some("ADA"), Outcome::Accepted, "answered with a code"),
+        (&[], Some("bob"), Outcome::Accepted, "has no password to sign in with"),
         (&[("client_id", "asks")], Some("ada"), Outcome::Asked, "asked for consent"),
         (&[("client_id", "asks"), ("prompt", "none")], Some("ada"), Outcome::Refused, "spec.consent: Skip"),
         (
@@ -200,11 +203,17 @@ fn a_client_is_explained_by_what_is_wrong_with_it_and_by_what_it_may_do() {
 #[tokio::test]
 async fn a_token_is_explained_without_being_shown() {
     // Its issuer is nowhere: nobody is asked for its keys.
-    let (folder, _) = gathered();
     let issuer = "http://127.0.0.1:9/realms/staff";
-    let gathered = gather::directory(folder.path(), Some("identity"), Some(issuer), now()).unwrap();
     let pem = PrivateKey::generate_pem(Algorithm::Es256).unwrap();
     let signer = Signer::new(PrivateKey::from_pem(Algorithm::Es256, &pem).unwrap());
+    let (folder, _) = gathered();
+    let statuses = folder.path().join(".realmkeeper/status/SigningKey/identity");
+    std::fs::create_dir_all(&statuses).unwrap();
+    let key = json!({"kid": signer.jwk().kid, "state": "Revoked", "secretName": "old-1"});
+    let mut old = object("SigningKey", "identity", "old", json!({}));
+    old["status"] = json!({"keys": [key]});
+    std::fs::write(statuses.join("old.yaml"), old.to_string()).unwrap();
+    let gathered = gather::directory(folder.path(), Some("identity"), Some(issuer), now()).unwrap();
     let ada =
         gathered.survey.registry().load().realms().next().unwrap().user_by_name("ada").unwrap().subject.to_string();
     let mint = |typ: &str, change: Value| {
@@ -216,6 +225,7 @@ async fn a_token_is_explained_without_being_shown() {
     };
     for (token, outcome, said) in [
         (mint("at+jwt", json!({})), Outcome::Unknown, "the signature was not checked"),
+        (mint("at+jwt", json!({})), Outcome::Unknown, "of SigningKey/identity/old, which is Revoked"),
         (mint("JWT", json!({})), Outcome::Refused, "an ID token is for the client"),
         (mint("at+jwt", json!({"exp": NOW - 1})), Outcome::Refused, "it has expired"),
         (mint("at+jwt", json!({"client_id": "gone"})), Outcome::Refused, "not served by this realm"),
