@@ -68,8 +68,15 @@ impl Builder<'_> {
                 Ok(())
             }
             Kind::OidcClient => {
-                statuses::oidc_client(self, &key.name);
-                bindings::plan(self, &key.name)
+                let written = self.plan.secrets.len();
+                let bound = bindings::plan(self, &key.name);
+                // What comes of the write is in the next plan, a moment later: a status that says only that it is under way would cost
+                // as much as the one that says that it is done. A failed one is said at once.
+                let is_under_way = self.plan.secrets.len() > written && self.index.failure(key).is_none();
+                if !is_under_way {
+                    statuses::oidc_client(self, &key.name);
+                }
+                bound
             }
         }
     }

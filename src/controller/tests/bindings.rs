@@ -63,9 +63,23 @@ fn a_client_is_not_served_before_its_secret_is_written() {
     let plan = house.plan();
     assert!(house.client("apps.app").is_none());
     house.perform(plan);
-    assert_eq!(house.ready(Kind::OidcClient, "apps", "app"), "Unknown:CredentialsPending");
+    assert_eq!(house.ready(Kind::OidcClient, "apps", "app"), "", "one status is enough, when the Secret is there");
     house.settle();
     assert_eq!(house.ready(Kind::OidcClient, "apps", "app"), "True:Ready");
+}
+
+#[test]
+fn a_secret_that_can_not_be_written_is_told_in_the_status() {
+    let mut house = House::new();
+    house.put(allow()).settle();
+    house.cluster.forbidden.push(Kind::Secret);
+    house.put(client("apps", "app", json!({})));
+    for _ in 0..2 {
+        let plan = house.plan();
+        house.perform(plan);
+    }
+    assert_eq!(house.ready(Kind::OidcClient, "apps", "app"), "Unknown:CredentialsPending");
+    assert!(house.message(Kind::OidcClient, "apps", "app").contains("forbidden"));
 }
 
 #[test]
