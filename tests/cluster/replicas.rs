@@ -87,8 +87,9 @@ async fn when_the_leader_is_killed_the_other_takes_over_and_both_serve_all_the_t
         throughout("the other serves", Duration::from_secs(25), || steady.token(&address, &url)).await;
     });
     namespace.apply(&robot("late"));
-    namespace.wait_for("Ready", &["oidcclient/late"], Duration::from_secs(30));
-    assert!(killed.elapsed() < Duration::from_secs(22), "{:?}", killed.elapsed());
+    namespace.secret("late-oidc", Duration::from_secs(30)).await;
+    assert!(killed.elapsed() < Duration::from_secs(20), "{:?}", killed.elapsed());
+    namespace.wait_for("Ready", &["oidcclient/late"], SOON);
     assert_eq!(cluster.lease_holder().await, "second");
     Robot::of(&namespace, "late").await.until_served(&second).await;
     serving.await.unwrap();

@@ -33,8 +33,9 @@ pub const LEASE_DURATION: Duration = Duration::from_secs(15);
 pub const WRITE_DURATION: Duration = Duration::from_secs(10);
 /// How often the holder renews.
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
-/// How often a candidate looks, and the holder tries again after a failure.
-pub const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// How often a candidate looks, and the holder tries again after a failure. A candidate sees the last renewal so much late, and its
+/// end as well: a killed leader is replaced within [`LEASE_DURATION`] and twice this.
+pub const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// An attempt that takes longer has failed.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 
