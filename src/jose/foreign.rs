@@ -1,43 +1,17 @@
-use std::sync::Arc;
-
 use jsonwebtoken::{
     DecodingKey, Validation, decode, decode_header,
     jwk::{self, AlgorithmParameters, JwkSet},
 };
 use serde::de::DeserializeOwned;
 
-use super::{Algorithm, Compact, Error, KeyMaterial, MAX_COMPACT_LENGTH, PublicKey};
+use super::{Error, MAX_COMPACT_LENGTH};
 
 /// JWS names of the algorithms that [`ForeignKeys::verify`] accepts, in the order of metadata.
-pub const ALGORITHMS: &[&str] =
-    &["ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+pub const ALGORITHMS: &[&str] = &["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
 
 /// The keys of somebody else, as their JWK Set has them. Symmetric keys in it are never used.
 #[derive(Debug, Clone, Default)]
-pub struct ForeignKeys {
-    set: JwkSet,
-    /// `jsonwebtoken` has no ES512.
-    es512: Vec<Es512Key>,
-}
-
-#[derive(Debug, Clone)]
-struct Es512Key {
-    kid: Option<String>,
-    key: Arc<PublicKey>,
-}
-
-impl Es512Key {
-    fn of(key: &serde_json::Value) -> Option<Self> {
-        let text = |name: &str| key.get(name).and_then(serde_json::Value::as_str);
-        let is_one = text("kty") == Some("EC")
-            && text("crv") == Some("P-521")
-            && text("use").is_none_or(|usage| usage == "sig")
-            && text("alg").is_none_or(|algorithm| algorithm == "ES512");
-        let material = KeyMaterial::Ec { crv: "P-521", x: text("x")?.to_owned(), y: text("y")?.to_owned() };
-        let key = is_one.then(|| PublicKey::new(Algorithm::Es512, &material).ok()).flatten()?;
-        Some(Self { kid: text("kid").map(str::to_owned), key: Arc::new(key) })
-    }
-}
+pub struct ForeignKeys(JwkSet);
 
 impl ForeignKeys {
     /// Parses a JWK Set (RFC 7517 section 5) as it was received; keys of unknown types are passed over, as the RFC asks.
@@ -51,20 +25,19 @@ impl ForeignKeys {
         }
         let raw: Raw = serde_json::from_slice(json)
             .map_err(|_| Error::PublicKey("not a JWK Set: an object with the array \"keys\" is needed"))?;
-        let es512 = raw.keys.iter().filter_map(Es512Key::of).collect();
         let keys = raw.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
         let keys = keys.filter(|key: &jwk::Jwk| !matches!(key.algorithm, AlgorithmParameters::Other(_))).collect();
-        Ok(Self { set: JwkSet { keys }, es512 })
+        Ok(Self(JwkSet { keys }))
     }
 
     /// True where there is no usable key.
     pub fn is_empty(&self) -> bool {
-        self.set.keys.is_empty() && self.es512.is_empty()
+        self.0.keys.is_empty()
     }
 
     /// True where a key of this `kid` is known: an unknown one is a reason to fetch the set again.
     pub fn contains(&self, kid: &str) -> bool {
-        self.set.find(kid).is_some() || self.es512.iter().any(|key| key.kid.as_deref() == Some(kid))
+        self.0.find(kid).is_some()
     }
 
     /// Verifies the signature of `token` with the key that its `kid` names, or with each that fits where it names none, and
@@ -77,24 +50,12 @@ impl ForeignKeys {
         if token.len() > MAX_COMPACT_LENGTH {
             return Err(Error::Malformed("longer than 64 KiB"));
         }
-        if let Some(compact) = Compact::parse(token).ok().filter(|compact| compact.alg() == "ES512") {
-            let fits = |key: &&Es512Key| match (compact.kid(), &key.kid) {
-                (Some(wanted), Some(has)) => wanted == has,
-                (Some(_), None) | (None, _) => true,
-            };
-            return self
-                .es512
-                .iter()
-                .filter(fits)
-                .find_map(|key| compact.verify(&key.key).ok())
-                .ok_or(Error::Signature);
-        }
         let header = decode_header(token).map_err(|_| Error::Malformed("the header is not a JWS header"))?;
         let fits = |key: &&jwk::Jwk| match (&header.kid, &key.common.key_id) {
             (Some(wanted), Some(has)) => wanted == has,
             (Some(_), None) | (None, _) => true,
         };
-        for key in self.set.keys.iter().filter(fits).filter(|key| accepts(key, header.alg)) {
+        for key in self.0.keys.iter().filter(fits).filter(|key| accepts(key, header.alg)) {
             let Ok(decoding) = DecodingKey::from_jwk(key) else { continue };
             let mut validation = Validation::new(header.alg);
             validation.required_spec_claims.clear();
@@ -134,14 +95,7 @@ mod tests {
 
     #[test]
     fn verifies_by_kid_and_refuses_strangers_symmetric_keys_and_none() {
-        for algorithm in [
-            Algorithm::Es256,
-            Algorithm::Rs256,
-            Algorithm::Ps512,
-            Algorithm::Es384,
-            Algorithm::Es512,
-            Algorithm::Ed25519,
-        ] {
+        for algorithm in [Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps512, Algorithm::Es384, Algorithm::Ed25519] {
             let make =
                 || Signer::new(PrivateKey::from_pem(algorithm, &PrivateKey::generate_pem(algorithm).unwrap()).unwrap());
             let (signer, stranger) = (make(), make());

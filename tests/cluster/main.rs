@@ -12,6 +12,7 @@
 #[path = "../support/control_plane/mod.rs"]
 mod control_plane;
 mod harness;
+mod history;
 #[allow(dead_code, reason = "the tests of other binaries need more of it")]
 #[path = "../support/readme.rs"]
 mod readme;
@@ -26,13 +27,17 @@ mod installation;
 mod kubectl_sign_in;
 mod lease;
 mod lifecycle;
+mod paused;
 mod plugin;
 mod quiet;
+mod replica;
 mod replicas;
+mod rivals;
 mod schema;
 mod startup;
 mod states;
 mod statuses;
+mod steady;
 mod tenancy;
 mod tour;
 mod upgrade;

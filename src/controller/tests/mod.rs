@@ -3,6 +3,7 @@
 mod bindings;
 mod key_sources;
 mod keys;
+mod killed;
 mod members;
 mod order;
 mod rotation;
