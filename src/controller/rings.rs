@@ -46,8 +46,6 @@ pub struct Ring {
     pub findings: Vec<Finding>,
     /// A key that stands where keys are taken from, and not yet in a Secret of the ring.
     pub import: Option<Import>,
-    /// Secrets that are gone and need no longer be remembered.
-    pub forgotten: Vec<ObjectName>,
 }
 
 /// A key to be taken over from a referenced Secret.
@@ -118,18 +116,8 @@ pub fn load(
         import(world, owner, spec, name, &mut ring, &mut loaded);
     }
     arrange(&mut loaded, spec, longest_token);
-    let newest = loaded.first().map(|one| one.generation.times.published_at);
-    let is_over = |one: &Loaded| {
-        let removed = one.generation.times.removed_at;
-        one.generation.is_lost && removed.is_some_and(|at| newest.is_some_and(|newest| at <= newest))
-    };
     let mut keys = Vec::new();
     for one in loaded {
-        if is_over(&one) {
-            let name = ObjectName::new(owner.name.namespace.clone(), one.generation.secret.clone());
-            ring.forgotten.push(name);
-            continue;
-        }
         if !one.generation.is_revoked {
             keys.push(one.key);
         }
@@ -147,7 +135,8 @@ fn arrange(loaded: &mut Vec<Loaded>, spec: &SigningKeySpec, longest_token: Signe
     for Loaded { generation, key } in loaded {
         let longest = generation.longest_token.max(longest_token);
         generation.times.retired_at = successor;
-        generation.times.removed_at = successor.map(|at| key_lifecycle::removal(at, spec.retain, longest));
+        let skew = generation.tolerance(spec.pre_publish);
+        generation.times.removed_at = successor.map(|at| key_lifecycle::removal(at, spec.retain, longest, skew));
         key.removed_at = generation.times.removed_at;
         if !generation.is_revoked {
             successor = Some(generation.times.active_from);

@@ -134,6 +134,7 @@ impl Controller {
     fn publish(&mut self) {
         let since = (self.clock)();
         let was_synced = self.registry.load().is_synced();
+        self.index.forget_removed_keys(since);
         self.index.evaluate();
         self.index.publish(&self.registry);
         self.measure("index", since, ReconcileOutcome::Success);

@@ -318,6 +318,7 @@ impl House {
 
     /// Judges, publishes and plans once.
     pub fn plan(&mut self) -> Plan {
+        self.index.forget_removed_keys(self.now);
         self.index.evaluate();
         self.index.publish(&self.registry);
         let objects = self.index.take_unplanned(usize::MAX);

@@ -44,10 +44,15 @@ pub fn margin(span: SignedDuration) -> SignedDuration {
     span.min(MAX_SKEW)
 }
 
-/// When a key that retires at `retired_at` leaves the JWKS: when the longest-lived token that it can have signed has expired, also
-/// by a clock that is slow, or later where a person wants that.
-pub fn removal(retired_at: Timestamp, retain: Retain, longest_token: SignedDuration) -> Timestamp {
-    let tokens = longest_token.saturating_add(margin(longest_token));
+/// When a key that retires at `retired_at` leaves the JWKS: when the longest-lived token that it can have signed has expired, or later
+/// where a person wants that. A replica whose clock is slow by `skew` signs that much longer.
+pub fn removal(
+    retired_at: Timestamp,
+    retain: Retain,
+    longest_token: SignedDuration,
+    skew: SignedDuration,
+) -> Timestamp {
+    let tokens = longest_token.saturating_add(skew);
     let span = match retain {
         Retain::Auto => tokens,
         Retain::For(duration) => tokens.max(seconds(duration)),
@@ -56,8 +61,8 @@ pub fn removal(retired_at: Timestamp, retain: Retain, longest_token: SignedDurat
 }
 
 /// When the Secret of a key that left the JWKS at `removed_at` may go: when it has left by every replica's clock.
-pub fn disposal(removed_at: Timestamp, longest_token: SignedDuration) -> Timestamp {
-    later(removed_at, margin(longest_token).max(SignedDuration::from_secs(1)))
+pub fn disposal(removed_at: Timestamp, skew: SignedDuration) -> Timestamp {
+    later(removed_at, skew)
 }
 
 /// As jiff has it.
@@ -99,13 +104,12 @@ mod tests {
 
     #[test]
     fn a_key_is_kept_until_its_last_token_has_expired_and_longer_where_that_is_wanted_but_never_less() {
-        let hour = SignedDuration::from_hours(1);
-        assert_eq!(removal(at(0), Retain::Auto, hour), at(3630));
-        assert_eq!(removal(at(0), Retain::Auto, SignedDuration::from_secs(5)), at(10));
-        assert_eq!(removal(at(0), Retain::For("2h".parse().unwrap()), hour), at(7200));
-        assert_eq!(removal(at(0), Retain::For("1s".parse().unwrap()), hour), at(3630));
-        assert_eq!(removal(Timestamp::MAX, Retain::Auto, hour), Timestamp::MAX);
-        assert_eq!((disposal(at(0), hour), disposal(at(0), SignedDuration::ZERO)), (at(30), at(1)));
+        let (hour, skew) = (SignedDuration::from_hours(1), SignedDuration::from_secs(30));
+        assert_eq!(removal(at(0), Retain::Auto, hour, skew), at(3630));
+        assert_eq!(removal(at(0), Retain::For("2h".parse().unwrap()), hour, skew), at(7200));
+        assert_eq!(removal(at(0), Retain::For("1s".parse().unwrap()), hour, skew), at(3630));
+        assert_eq!(removal(Timestamp::MAX, Retain::Auto, hour, skew), Timestamp::MAX);
+        assert_eq!(disposal(at(0), skew), at(30));
     }
 
     #[test]

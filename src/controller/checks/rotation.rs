@@ -30,6 +30,11 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// By so much clocks may differ without harm to this key, where new ones are published for `pre_publish` now.
+    pub fn tolerance(&self, pre_publish: SignedDuration) -> SignedDuration {
+        margin(self.promise.max(pre_publish))
+    }
+
     /// True where its life is over, and its Secret with it.
     pub fn is_disposed(&self, now: Timestamp) -> bool {
         self.is_lost && self.times.removed_at.is_some_and(|at| at <= now)

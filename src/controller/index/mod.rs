@@ -149,6 +149,17 @@ impl Index {
         self.world.is_synced()
     }
 
+    /// A key Secret that is deleted after its time was deleted by us, or might have been: the key is not missed, and is forgotten. To be
+    /// called before [`Self::evaluate`].
+    pub fn forget_removed_keys(&mut self, now: Timestamp) {
+        let rings = &self.states.signing_keys;
+        let is_over = |ring: &ObjectName, secret: &str| {
+            let keys = rings.get(ring).into_iter().flat_map(|state| &state.ring.keys);
+            keys.filter(|key| &*key.secret == secret).any(|key| key.times.removed_at.is_some_and(|at| at <= now))
+        };
+        self.world.forget_lost(is_over);
+    }
+
     /// Judges what is dirty. What changed by it is in the next [`Self::publish`] and [`Self::take_unplanned`].
     pub fn evaluate(&mut self) {
         evaluate::realms(self);

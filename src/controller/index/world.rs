@@ -147,9 +147,9 @@ impl World {
         all.filter(move |(_, secret)| is_owned(secret))
     }
 
-    /// Forgets a Secret that is gone.
-    pub fn forget(&mut self, lost: &ObjectName) {
-        self.lost.0.remove(lost);
+    /// Forgets those of the Secrets that were deleted whose time is over, as `is_over` says of the SigningKey and the Secret.
+    pub fn forget_lost(&mut self, is_over: impl Fn(&ObjectName, &str) -> bool) {
+        self.lost.0.retain(|name, secret| marks::owner(secret).is_none_or(|owner| !is_over(&owner.name, &name.name)));
     }
 
     /// Whether the object is there, readable or not.

@@ -125,8 +125,7 @@ impl<'a> RingPlan<'a> {
     fn dispose(&self, builder: &mut Builder<'_>) {
         for generation in self.keys.iter().filter(|key| !key.is_lost) {
             let Some(removed_at) = generation.times.removed_at else { continue };
-            let longest = generation.longest_token.max(self.longest_token);
-            let at = key_lifecycle::disposal(removed_at, longest);
+            let at = key_lifecycle::disposal(removed_at, generation.tolerance(self.spec.pre_publish));
             if at > builder.now {
                 builder.wake(&self.key, at);
                 continue;

@@ -2,6 +2,7 @@
 
 mod bindings;
 mod key_sources;
+mod fleet;
 mod keys;
 mod killed;
 mod members;

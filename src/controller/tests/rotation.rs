@@ -211,6 +211,20 @@ fn keys_are_kept_for_the_longest_token_that_they_can_have_signed() {
     assert_eq!(removed, start + DAY * 20 + seconds(630), "those of the next are not");
 }
 
+/// Else a relying party that asks a fast replica for the keys could not verify what a slow one signs at that moment.
+#[test]
+fn a_key_stays_published_as_long_as_the_slowest_replica_may_sign_with_it_however_short_its_tokens_are() {
+    let short = realm("staff", json!({"signing": {"defaultKeys": "None"}, "tokens": {"idToken": "5s", "accessToken": "5s"}}));
+    let mut house = House::with([short, ring(json!({"every": "1d", "prePublish": "1m"}))]);
+    let (start, first) = (house.now, signer(&house));
+    house.until(start + DAY);
+    let keyring = house.realm("staff").unwrap().keyring.clone();
+    let (slow, fast) = (start + DAY - seconds(1), start + DAY + seconds(29));
+    assert_eq!(keyring.signer(Algorithm::Es256, slow).unwrap().jwk().kid, first);
+    assert!(keyring.verifier(&first, fast).is_some());
+    assert_eq!(time(&status(&house)["keys"][1]["removedAt"]), start + DAY + seconds(35));
+}
+
 #[test]
 fn a_secret_that_is_deleted_is_written_again_and_verifies_all_the_time() {
     let mut house = house(json!({"every": "10d"}));

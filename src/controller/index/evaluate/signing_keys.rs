@@ -61,15 +61,12 @@ fn load(index: &mut Index, realm: &ObjectName) {
     let mut holders = BTreeMap::new();
     for name in rings {
         let Some(record) = index.world.signing_keys.get(&name) else { continue };
-        let (mut state, of_ring) = judge(index, realm, &name, record, &mut holders);
+        let (state, of_ring) = judge(index, realm, &name, record, &mut holders);
         if let (Some(spec), false) = (&record.spec, of_ring.is_empty()) {
             max_age = state.ring.max_age(spec).map_or(max_age, |age| age.min(max_age));
         }
         keys.extend(of_ring);
         unseen.extend(state.algorithm.filter(|_| !index.options.sees_secrets));
-        for lost in state.ring.forgotten.drain(..) {
-            index.world.forget(&lost);
-        }
         index.states.signing_keys.insert(name.clone(), state);
         index.planned_later(Kind::SigningKey, &name);
     }
