@@ -14,11 +14,14 @@ pub mod served;
 mod code_flow;
 #[path = "suite_resources.rs"]
 mod resources;
+#[path = "suite_rotation.rs"]
+mod rotation;
 #[path = "suite_tokens.rs"]
 mod tokens;
 
 pub use code_flow::*;
 pub use resources::*;
+pub use rotation::*;
 pub use tokens::*;
 
 /// A test of every rule. `$served` is an async function from the rule's name to a fresh [`served::Served`].
@@ -34,6 +37,9 @@ macro_rules! conformance {
             a_deleted_realm_is_no_longer_served
             an_edited_client_is_live_within_a_second
             nested_groups_reach_the_claim
+            a_key_that_is_asked_for_takes_over_without_an_outage
+            a_revoked_key_is_refused_at_once
+            a_renewed_key_of_somebody_else_takes_over_as_any_other_does
             discovery_says_what_the_realm_allows_and_no_more
             keys_of_both_algorithms_are_published
             client_credentials_give_a_token_that_verifies

@@ -214,7 +214,8 @@ fn keys_are_kept_for_the_longest_token_that_they_can_have_signed() {
 /// Else a relying party that asks a fast replica for the keys could not verify what a slow one signs at that moment.
 #[test]
 fn a_key_stays_published_as_long_as_the_slowest_replica_may_sign_with_it_however_short_its_tokens_are() {
-    let short = realm("staff", json!({"signing": {"defaultKeys": "None"}, "tokens": {"idToken": "5s", "accessToken": "5s"}}));
+    let short =
+        realm("staff", json!({"signing": {"defaultKeys": "None"}, "tokens": {"idToken": "5s", "accessToken": "5s"}}));
     let mut house = House::with([short, ring(json!({"every": "1d", "prePublish": "1m"}))]);
     let (start, first) = (house.now, signer(&house));
     house.until(start + DAY);

@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use jsonwebtoken::decode_header;
+use serde_json::{Value, json};
+
+use super::{
+    relying_party::RelyingParty,
+    served::{SOON, Served, secret},
+};
+use crate::control_plane::wait::eventually;
+
+/// A realm with short-lived tokens and no ring but those that a test makes.
+fn brief(served: &Served) -> Value {
+    served.realm(json!({"signing": {"defaultKeys": "None"}, "tokens": {"idToken": "4s", "accessToken": "4s"}}))
+}
+
+fn ring(served: &Served, more: Value) -> Value {
+    let mut spec = json!({"algorithm": "ES256", "rotation": {"prePublish": "1s"}});
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    served.child("SigningKey", "own", spec)
+}
+
+async fn robot(served: &Served) -> RelyingParty {
+    let spec = json!({"grantTypes": ["client_credentials"]});
+    served.apply([served.child("OidcClient", "robot", spec)]).await;
+    served.relying_party("robot").await
+}
+
+async fn token(robot: &RelyingParty) -> (String, String) {
+    let token = robot.token(&[("grant_type", "client_credentials")]).await.text("access_token");
+    let kid = decode_header(&token).unwrap().kid.unwrap();
+    (token, kid)
+}
+
+async fn kids(robot: &RelyingParty) -> Vec<String> {
+    let jwks = robot.jwks().await;
+    jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Published first, then active, and the old one goes when its last token has expired.
+pub async fn a_key_that_is_asked_for_takes_over_without_an_outage(served: &Served) {
+    served.apply([brief(served), ring(served, json!({}))]).await;
+    let robot = robot(served).await;
+    let jwks = served.http.get(robot.endpoint("jwks_uri")).send().await.unwrap();
+    assert_eq!(jwks.headers()["cache-control"], "public, max-age=1", "no longer than a new key is published");
+    let (_, old) = token(&robot).await;
+
+    let mut asked = ring(served, json!({}));
+    asked["metadata"]["annotations"] = json!({"realmkeeper.dev/rotate": "now"});
+    served.apply([asked]).await;
+    eventually("the next key in the JWKS", SOON, || async {
+        let kids = kids(&robot).await;
+        (kids.len() == 2).then_some(()).ok_or(kids)
+    })
+    .await;
+    let before = token(&robot).await;
+    eventually("the next key signs", SOON, || async {
+        let fresh = token(&robot).await;
+        robot.verify(&robot.jwks().await, &fresh.0);
+        (fresh.1 != old).then_some(()).ok_or(fresh.1)
+    })
+    .await;
+    assert_eq!(robot.introspect(&before.0).await.body["active"], true, "whichever of them signed it");
+    let (_, new) = token(&robot).await;
+    let status = served.until_ready("SigningKey", "own").await;
+    assert_eq!(status["lastRotateRequest"], "now");
+    eventually("the end of the old key", SOON, || async {
+        let kids = kids(&robot).await;
+        (kids == [new.clone()]).then_some(()).ok_or(kids)
+    })
+    .await;
+    eventually("the end of its Secret", SOON, || async {
+        served.resources.secret("own-1").await.is_none().then_some(()).ok_or("still there")
+    })
+    .await;
+    let status = served.until_ready("SigningKey", "own").await;
+    assert_eq!(status["keys"].as_array().unwrap().len(), 1, "{status}");
+}
+
+/// What it has signed is refused from that moment on, and another key signs.
+pub async fn a_revoked_key_is_refused_at_once(served: &Served) {
+    let lasting = served.realm(json!({"signing": {"defaultKeys": "None"}}));
+    served.apply([lasting, ring(served, json!({}))]).await;
+    let robot = robot(served).await;
+    let (old, kid) = token(&robot).await;
+    assert_eq!(robot.introspect(&old).await.body["active"], true);
+    served.apply([ring(served, json!({"revokedKids": [kid]}))]).await;
+    eventually("the token is refused", Duration::from_secs(2), || async {
+        let answer = robot.introspect(&old).await;
+        (answer.body == json!({"active": false})).then_some(()).ok_or(answer)
+    })
+    .await;
+    eventually("another key signs", SOON, || async {
+        let answer = robot.token(&[("grant_type", "client_credentials")]).await;
+        answer.body["access_token"].is_string().then_some(()).ok_or(answer)
+    })
+    .await;
+    assert!(!kids(&robot).await.contains(&kid));
+    let status = served.until_ready("SigningKey", "own").await;
+    let states: Vec<_> = status["keys"].as_array().unwrap().iter().map(|key| &key["state"]).collect();
+    assert!(states.contains(&&json!("Revoked")) && states.contains(&&json!("Active")), "{states:?}");
+}
+
+/// As cert-manager does it: the Secret is overwritten, and both keys are good for a while.
+pub async fn a_renewed_key_of_somebody_else_takes_over_as_any_other_does(served: &Served) {
+    let certificate = |pem: &str| secret("certificate", &[("tls.crt", "-"), ("tls.key", pem)]);
+    let [first, second] = [0, 1].map(|_| rcgen::KeyPair::generate().unwrap().serialize_pem());
+    let theirs = ring(served, json!({"source": {"secretRef": {"name": "certificate"}}}));
+    served.apply([brief(served), certificate(&first), theirs]).await;
+    let robot = robot(served).await;
+    let (_, old) = token(&robot).await;
+    served.apply([certificate(&second)]).await;
+    eventually("both in the JWKS", SOON, || async {
+        let kids = kids(&robot).await;
+        (kids.len() == 2 && kids.contains(&old)).then_some(()).ok_or(kids)
+    })
+    .await;
+    eventually("the renewed key signs", SOON, || async {
+        let fresh = token(&robot).await;
+        robot.verify(&robot.jwks().await, &fresh.0);
+        (fresh.1 != old).then_some(()).ok_or(fresh.1)
+    })
+    .await;
+}
