@@ -1,8 +1,8 @@
 //! What the house does, seen from its two ends: objects go in; published realms, Secrets, statuses and events come out.
 
 mod bindings;
-mod key_sources;
 mod fleet;
+mod key_sources;
 mod keys;
 mod killed;
 mod members;
