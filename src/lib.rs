@@ -12,7 +12,7 @@ pub mod api;
 pub mod cli;
 /// Resources into realms, Secrets and statuses.
 pub mod controller;
-/// JWS and JWK: keys parsed once, signing without parsing them again.
+/// JWS, JWE and JWK: keys parsed once, signing without parsing them again.
 pub mod jose;
 /// `kubectl realmkeeper`: what a person does from the shell, with their own rights at the API server.
 pub mod plugin;

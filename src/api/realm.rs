@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schema::{Cidr, ClaimName, Expression, HostPattern, Issuer, Line, ResourcePattern, ScopeToken, cel, cel_at};
-use super::{Duration, DurationOrZero, GrantType, KeyState, Namespaces, ResponseType, SecretRef, SigningAlgorithm};
+use super::{
+    Duration, DurationOrZero, GrantType, KeyAlgorithm, KeyState, Namespaces, ResponseType, SecretRef, SigningAlgorithm,
+};
 
 /// An OpenID Provider of its own: an issuer with its keys, its people, its clients and its rules. `spec: {}` is complete.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -430,7 +432,7 @@ pub struct RealmStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// A key that stands in the JWKS.
+/// A key that stands in the JWKS, or that still decrypts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
@@ -438,7 +440,7 @@ pub struct RealmKey {
     /// The RFC 7638 thumbprint.
     pub kid: String,
     /// The algorithm.
-    pub alg: SigningAlgorithm,
+    pub alg: KeyAlgorithm,
     /// Where it stands in its life.
     pub state: KeyState,
 }

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::schema::{KeyId, cel, cel_at, string};
-use super::{DeletionPolicy, Duration, KeyState, RealmRef, SecretRef, SigningAlgorithm};
+use super::{DeletionPolicy, Duration, KeyAlgorithm, KeyState, RealmRef, SecretRef};
 
 /// A ring of keys of one algorithm, one of which signs at any time. It stands in its Realm's namespace.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +43,11 @@ use super::{DeletionPolicy, Duration, KeyState, RealmRef, SecretRef, SigningAlgo
             "use can't be changed",
         ),
         (
+            ".use",
+            "(has(self.use) && self.use == 'enc') == (self.algorithm in ['RSA-OAEP', 'RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW'])",
+            "use: enc goes with the algorithms RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW and ECDH-ES+A256KW, and they with nothing else",
+        ),
+        (
             ".rotation.every",
             "!has(self.rotation) || !has(self.rotation.every) || !has(self.source) || !has(self.source.secretRef)",
             "rotation.every is for generated keys: a referenced Secret is renewed by whoever writes it",
@@ -52,9 +57,10 @@ use super::{DeletionPolicy, Duration, KeyState, RealmRef, SecretRef, SigningAlgo
 pub struct SigningKeySpec {
     /// The Realm whose tokens it signs. It can't be changed.
     pub realm_ref: RealmRef,
-    /// The algorithm. It can't be changed.
-    pub algorithm: SigningAlgorithm,
-    /// What the keys are for. Default sig.
+    /// The algorithm. It can't be changed. RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW and ECDH-ES+A256KW are for encryption
+    /// (use: enc); those of ECDH take keys on P-256.
+    pub algorithm: KeyAlgorithm,
+    /// What the keys are for. Default sig. Keys of use enc never sign: they stand in the JWKS for those who encrypt something for the provider.
     #[serde(default, rename = "use")]
     pub use_: KeyUse,
     /// Where the keys come from. Default: they are generated.
@@ -160,7 +166,8 @@ pub struct KeyRotation {
     /// the JWKS have to learn of it. To it up to 30 seconds are added, for clocks that differ.
     pub pre_publish: Duration,
     /// How long a key stays in the JWKS after it has signed its last: Auto (the default) for as long as any token that it
-    /// signed can live, or a duration, which can make it longer and not shorter.
+    /// signed can live, or a duration, which can make it longer and not shorter. An encryption key leaves the JWKS as soon as the
+    /// next one is active; this is how long it still decrypts: Auto is seven minutes, for caches of the JWKS and what is on its way.
     pub retain: Retain,
 }
 

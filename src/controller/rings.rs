@@ -21,8 +21,8 @@ use super::{
     source::ObjectKey,
 };
 use crate::{
-    jose::{self, PrivateKey, Signer, import::ImportedKey},
-    realm::{Key, MAX_JWKS_AGE, ObjectName},
+    jose::{self, Jwk, KeyAlgorithm, PrivateKey, Signer, import::ImportedKey, jwe::DecryptionKey},
+    realm::{Key, MAX_JWKS_AGE, ObjectName, Recipient},
     secret::Secret,
 };
 
@@ -83,10 +83,39 @@ pub fn secret_name(owner: &ObjectKey, number: u32) -> ObjectName {
     ObjectName::new(owner.name.namespace.clone(), format!("{}-{number}", owner.name.name))
 }
 
+/// A key of a ring, for what the ring is for.
+#[derive(Debug)]
+pub enum RingKey {
+    /// It signs.
+    Signing(Key),
+    /// It decrypts.
+    Decrypting(Recipient),
+}
+
+impl RingKey {
+    /// Its public half.
+    pub fn jwk(&self) -> &Jwk {
+        match self {
+            Self::Signing(key) => key.signer.jwk(),
+            Self::Decrypting(recipient) => recipient.key.jwk(),
+        }
+    }
+
+    fn end(&mut self, times: Times) {
+        match self {
+            Self::Signing(key) => key.removed_at = times.removed_at,
+            Self::Decrypting(recipient) => {
+                recipient.retired_at = times.retired_at;
+                recipient.removed_at = times.removed_at;
+            }
+        }
+    }
+}
+
 /// A generation and its key.
 struct Loaded {
     generation: Generation,
-    key: Key,
+    key: RingKey,
 }
 
 /// Reads the ring; revoked keys are in it and not among the keys to be used. `longest_token` is the longest lifetime of a token of
@@ -96,7 +125,7 @@ pub fn load(
     owner: &ObjectKey,
     spec: &SigningKeySpec,
     longest_token: SignedDuration,
-) -> (Ring, Vec<Key>) {
+) -> (Ring, Vec<RingKey>) {
     let mut ring = Ring::default();
     let mut loaded = Vec::new();
     let present = world.owned(owner).map(|(name, secret)| (name, secret, false));
@@ -115,7 +144,7 @@ pub fn load(
     if let KeySource::Secret(name) = &spec.source {
         import(world, owner, spec, name, &mut ring, &mut loaded);
     }
-    arrange(&mut loaded, spec, longest_token);
+    arrange(&mut loaded, spec, spec.longest_use(longest_token));
     let mut keys = Vec::new();
     for one in loaded {
         if !one.generation.is_revoked {
@@ -137,7 +166,7 @@ fn arrange(loaded: &mut Vec<Loaded>, spec: &SigningKeySpec, longest_token: Signe
         generation.times.retired_at = successor;
         let skew = generation.tolerance(spec.pre_publish);
         generation.times.removed_at = successor.map(|at| key_lifecycle::removal(at, spec.retain, longest, skew));
-        key.removed_at = generation.times.removed_at;
+        key.end(generation.times);
         if !generation.is_revoked {
             successor = Some(generation.times.active_from);
         }
@@ -229,7 +258,7 @@ fn referenced_key(
     for (entry, bytes) in entries {
         let read = if *entry == JWK_ENTRY { ImportedKey::from_jwk(bytes) } else { ImportedKey::from_pem(bytes) };
         let key = read.map_err(|error| about(entry, error))?;
-        let pem = key.pem_for(spec.algorithm.into()).map_err(|error| about(entry, error))?;
+        let pem = key.pem_for(spec.algorithm).map_err(|error| about(entry, error))?;
         match &first {
             None => first = Some((entry, key, pem)),
             Some((_, known, _)) if known.is_same(&key) => {}
@@ -248,8 +277,8 @@ fn times(published_at: Timestamp, active_from: Timestamp) -> Times {
     Times { published_at, active_from, retired_at: None, removed_at: None }
 }
 
-fn generation(key: &Key, secret: &Arc<str>, times: Times, spec: &SigningKeySpec) -> Generation {
-    let kid: Arc<str> = key.signer.jwk().kid.as_str().into();
+fn generation(key: &RingKey, secret: &Arc<str>, times: Times, spec: &SigningKeySpec) -> Generation {
+    let kid: Arc<str> = key.jwk().kid.as_str().into();
     Generation {
         number: None,
         is_revoked: spec.revoked.contains(&kid),
@@ -267,9 +296,17 @@ fn invalid(field: &str, message: String) -> Finding {
     Finding::new(Reason::SecretInvalid, field, message)
 }
 
-fn key(spec: &SigningKeySpec, pem: &Secret, times: Times) -> Result<Key, jose::Error> {
-    let private = PrivateKey::from_pem(spec.algorithm, pem)?;
-    let public = private.public_key()?;
-    let Times { published_at, active_from, .. } = times;
-    Ok(Key { signer: Signer::new(private), public, published_at, active_from, removed_at: None })
+fn key(spec: &SigningKeySpec, pem: &Secret, times: Times) -> Result<RingKey, jose::Error> {
+    let Times { published_at, active_from, retired_at, removed_at } = times;
+    Ok(match spec.algorithm {
+        KeyAlgorithm::Sign(algorithm) => {
+            let private = PrivateKey::from_pem(algorithm, pem)?;
+            let public = private.public_key()?;
+            RingKey::Signing(Key { signer: Signer::new(private), public, published_at, active_from, removed_at })
+        }
+        KeyAlgorithm::Encrypt(algorithm) => {
+            let key = DecryptionKey::from_pem(algorithm, pem)?;
+            RingKey::Decrypting(Recipient { key, published_at, active_from, retired_at, removed_at })
+        }
+    })
 }

@@ -16,7 +16,7 @@ use super::{
     source::{Event, Kind, Object, ObjectKey},
 };
 use crate::{
-    jose::{self, Algorithm, PrivateKey},
+    jose::{self, KeyAlgorithm},
     realm::{Client, ObjectName, Realm, Registry, User},
     secret::Secret,
 };
@@ -101,7 +101,7 @@ pub fn object(value: &Value) -> Object {
 #[derive(Debug, Default)]
 pub struct TestGenerator(u32, u32);
 
-static KEYS: LazyLock<Mutex<HashMap<(Algorithm, u32), Secret>>> = LazyLock::new(Mutex::default);
+static KEYS: LazyLock<Mutex<HashMap<(KeyAlgorithm, u32), Secret>>> = LazyLock::new(Mutex::default);
 
 impl Generator for TestGenerator {
     fn secret(&mut self) -> Result<Secret, jose::Error> {
@@ -113,10 +113,10 @@ impl Generator for TestGenerator {
         Ok(format!("id-{}", self.0 + 1))
     }
 
-    fn key(&mut self, algorithm: Algorithm) -> Result<Secret, jose::Error> {
+    fn key(&mut self, algorithm: KeyAlgorithm) -> Result<Secret, jose::Error> {
         self.1 += 1;
         let mut keys = KEYS.lock().unwrap();
-        Ok(keys.entry((algorithm, self.1)).or_insert_with(|| PrivateKey::generate_pem(algorithm).unwrap()).clone())
+        Ok(keys.entry((algorithm, self.1)).or_insert_with(|| algorithm.generate_pem().unwrap()).clone())
     }
 }
 

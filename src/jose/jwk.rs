@@ -2,7 +2,7 @@ use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 
-use super::Algorithm;
+use super::{Algorithm, KeyManagement};
 
 /// The public parameters of a key, base64url without padding (RFC 7518 section 6, RFC 8037 section 2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,9 +38,9 @@ pub struct Jwk {
     pub material: KeyMaterial,
     /// The RFC 7638 thumbprint.
     pub kid: String,
-    /// The JWS name of the one algorithm this key is for.
+    /// The JOSE name of the one algorithm this key is for.
     pub alg: &'static str,
-    /// `sig`.
+    /// `sig` or `enc`.
     #[serde(rename = "use")]
     pub usage: &'static str,
 }
@@ -49,6 +49,11 @@ impl Jwk {
     /// The JWK of a signature key.
     pub fn for_signature(algorithm: Algorithm, material: KeyMaterial) -> Self {
         Self { kid: material.thumbprint(), material, alg: algorithm.jws_name(), usage: "sig" }
+    }
+
+    /// The JWK of an encryption key.
+    pub fn for_encryption(algorithm: KeyManagement, material: KeyMaterial) -> Self {
+        Self { kid: material.thumbprint(), material, alg: algorithm.name(), usage: "enc" }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Keys are parsed once, when a realm is built; a signature afterwards costs the signature (RFC 7515, 7517, 7518, 7638).
+//! Keys are parsed once, when a realm is built; a signature afterwards costs the signature (RFC 7515, 7516, 7517, 7518, 7638).
 //!
 //! `aws-lc-rs` does the cryptography. `jsonwebtoken` parses and verifies what strangers send ([`foreign`]), where
 //! breadth matters more than the last microsecond.
@@ -9,6 +9,8 @@ mod compact;
 pub mod foreign;
 /// Private keys that other tools made: PEM of all forms, and JWK.
 pub mod import;
+/// Encryption and decryption of JWE.
+pub mod jwe;
 mod jwk;
 mod key_algorithm;
 mod private_key;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::jose::{Algorithm, Jwk, PublicKey, Signer};
+use crate::jose::{Algorithm, Jwk, KeyAlgorithm, KeyManagement, PublicKey, Signer, jwe::DecryptionKey};
 
 /// One generation of a SigningKey and its times.
 #[derive(Debug)]
@@ -26,6 +26,32 @@ impl Key {
     }
 }
 
+/// One generation of a SigningKey whose keys decrypt, and its times. Where a signature key is published early and used late, a key to
+/// encrypt for is published late: only when every replica has it, since the answer to it may come to any of them.
+#[derive(Debug)]
+pub struct Recipient {
+    /// The private key.
+    pub key: DecryptionKey,
+    /// In the JWKS from then on; it decrypts as soon as it is known.
+    pub published_at: Timestamp,
+    /// The one to encrypt for from then on, until a later key of the same algorithm is.
+    pub active_from: Timestamp,
+    /// Out of the JWKS from then on, so that nobody encrypts for it any more; none: there is no later one.
+    pub retired_at: Option<Timestamp>,
+    /// Decrypts no more from then on; none: not planned yet.
+    pub removed_at: Option<Timestamp>,
+}
+
+impl Recipient {
+    fn is_published(&self, now: Timestamp) -> bool {
+        self.published_at <= now && self.retired_at.is_none_or(|end| now < end) && self.decrypts(now)
+    }
+
+    fn decrypts(&self, now: Timestamp) -> bool {
+        self.removed_at.is_none_or(|end| now < end)
+    }
+}
+
 /// A cache may keep the JWK Set no longer than this, however long keys are published before they sign: a person who shortens
 /// that should not wait long before it is in force.
 pub const MAX_JWKS_AGE: Duration = Duration::from_secs(60);
@@ -34,6 +60,7 @@ pub const MAX_JWKS_AGE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Keyring {
     keys: Vec<Key>,
+    recipients: Vec<Recipient>,
     max_age: Duration,
 }
 
@@ -50,7 +77,16 @@ impl Keyring {
         keys.sort_by(|a, b| {
             b.active_from.cmp(&a.active_from).then_with(|| a.signer.jwk().kid.cmp(&b.signer.jwk().kid))
         });
-        Self { keys, max_age: max_age.min(MAX_JWKS_AGE) }
+        Self { keys, recipients: Vec::new(), max_age: max_age.min(MAX_JWKS_AGE) }
+    }
+
+    /// With these keys that decrypt, in any order; revoked ones are left out by the caller. They never sign and never verify.
+    #[must_use]
+    pub fn with_recipients(mut self, mut recipients: Vec<Recipient>) -> Self {
+        let order = |recipient: &Recipient| (std::cmp::Reverse(recipient.active_from), recipient.key.jwk().kid.clone());
+        recipients.sort_by_cached_key(order);
+        self.recipients = recipients;
+        self
     }
 
     /// The key that signs with `algorithm` now: the one that became active last. Where none is active yet, since the one before was
@@ -76,9 +112,34 @@ impl Keyring {
         self.keys.iter().find(|key| key.signer.jwk().kid == kid && key.is_published(now)).map(|key| &key.public)
     }
 
-    /// What the JWKS holds now, newest first.
+    /// The key of this `kid`, to decrypt what is encrypted for the provider.
+    pub fn decrypter(&self, kid: &str, now: Timestamp) -> Option<&DecryptionKey> {
+        self.recipients.iter().filter(|key| key.decrypts(now)).map(|key| &key.key).find(|key| key.jwk().kid == kid)
+    }
+
+    /// The keys that decrypt with `algorithm`, newest first: for a JWE without `kid`.
+    pub fn decrypters(&self, algorithm: KeyManagement, now: Timestamp) -> impl Iterator<Item = &DecryptionKey> {
+        let keys = self.recipients.iter().filter(move |key| key.decrypts(now)).map(|key| &key.key);
+        keys.filter(move |key| key.algorithm() == algorithm)
+    }
+
+    /// The key that signs with an algorithm now, or that is to be encrypted for with it: the published one that became active last.
+    pub fn active(&self, algorithm: KeyAlgorithm, now: Timestamp) -> Option<&Jwk> {
+        match algorithm {
+            KeyAlgorithm::Sign(algorithm) => self.signer(algorithm, now).map(Signer::jwk),
+            KeyAlgorithm::Encrypt(algorithm) => {
+                let is_active = |key: &&Recipient| key.is_published(now) && key.active_from <= now;
+                let mut fitting = self.recipients.iter().filter(|key| key.key.algorithm() == algorithm);
+                fitting.find(is_active).map(|key| key.key.jwk())
+            }
+        }
+    }
+
+    /// What the JWKS holds now: the keys that sign, then those to encrypt for, each newest first.
     pub fn published(&self, now: Timestamp) -> impl Iterator<Item = &Jwk> {
-        self.keys.iter().filter(move |key| key.is_published(now)).map(|key| key.signer.jwk())
+        let signing = self.keys.iter().filter(move |key| key.is_published(now)).map(|key| key.signer.jwk());
+        let recipients = self.recipients.iter().filter(move |key| key.is_published(now)).map(|key| key.key.jwk());
+        signing.chain(recipients)
     }
 
     /// The algorithms that can sign now, in the order of metadata.
@@ -88,12 +149,13 @@ impl Keyring {
 
     /// The next instant after `now` at which an answer of this ring changes: a document made from it is stale then.
     pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
-        self.keys
+        let signing =
+            self.keys.iter().flat_map(|key| [Some(key.published_at), Some(key.active_from), key.removed_at, None]);
+        let recipients = self
+            .recipients
             .iter()
-            .flat_map(|key| [Some(key.published_at), Some(key.active_from), key.removed_at])
-            .flatten()
-            .filter(|at| *at > now)
-            .min()
+            .flat_map(|key| [Some(key.published_at), Some(key.active_from), key.retired_at, key.removed_at]);
+        signing.chain(recipients).flatten().filter(|at| *at > now).min()
     }
 }
 

@@ -22,7 +22,7 @@ pub use client::{
     AuthMethod, Client, ClientAuthentication, ClientKeys, ClientSecret, Consent, GrantType, Incarnation, ResponseType,
 };
 pub use issuer::{InvalidIssuer, Issuer};
-pub use keyring::{Key, Keyring, MAX_JWKS_AGE};
+pub use keyring::{Key, Keyring, MAX_JWKS_AGE, Recipient};
 pub use name::{ClientId, ObjectName, Subject};
 pub use password_hash::{Argon2Variant, HashFunction, InvalidPasswordHash, MAX_MEMORY_KIB, PasswordHash};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};

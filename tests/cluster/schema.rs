@@ -116,6 +116,8 @@ fn good() -> Vec<Value> {
         key(json!({"algorithm": "PS512", "use": "sig", "source": {"generate": {}},
             "rotation": {"every": "30d", "prePublish": "1h", "retain": "Auto"}, "revokedKids": ["abc"], "deletionPolicy": "Delete"})),
         key(json!({"source": {"secretRef": {"name": "tls"}}})),
+        key(json!({"algorithm": "ECDH-ES+A256KW", "use": "enc"})),
+        key(json!({"algorithm": "RSA-OAEP-256", "use": "enc"})),
     ]
 }
 
@@ -395,6 +397,14 @@ fn rings() -> Vec<(&'static str, Value)> {
             named(key(json!({})), "a".repeat(241)),
         ),
         ("Unsupported value", key(json!({"algorithm": "HS256"}))),
+        (
+            "use: enc goes with the algorithms RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW and ECDH-ES+A256KW, and they with nothing else",
+            key(json!({"use": "enc"})),
+        ),
+        (
+            "use: enc goes with the algorithms RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW and ECDH-ES+A256KW, and they with nothing else",
+            key(json!({"algorithm": "ECDH-ES"})),
+        ),
     ]
 }
 

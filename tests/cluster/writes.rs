@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::{core::v1 as core, events::v1 as events};
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use realmkeeper::{
-    api::{DeletionPolicy, KeySource, KeyUse, RealmRef, SigningAlgorithm, SigningKey, SigningKeySpec},
+    api::{DeletionPolicy, KeyAlgorithm, KeySource, KeyUse, RealmRef, SigningKey, SigningKeySpec},
     controller::{
         apply::{
             Applier, ApplyOutcome,
@@ -268,7 +268,7 @@ async fn a_signing_key_is_created_once() {
     let writer = writer().await;
     let spec = SigningKeySpec {
         realm_ref: RealmRef { name: "staff".into(), namespace: None },
-        algorithm: SigningAlgorithm::ES256,
+        algorithm: KeyAlgorithm::ES256,
         use_: KeyUse::Sig,
         source: KeySource::Generate,
         rotation: None,

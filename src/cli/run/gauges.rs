@@ -26,9 +26,9 @@ impl Gauges {
         let now = (self.clock)();
         let published: Vec<_> = realm.keyring.published(now).collect();
         let mut counts = Vec::new();
-        for algorithm in crate::jose::Algorithm::ALL {
-            let all = published.iter().filter(|jwk| jwk.alg == algorithm.jws_name()).count();
-            let active = usize::from(realm.keyring.signer(algorithm, now).is_some());
+        for algorithm in crate::jose::KeyAlgorithm::all() {
+            let all = published.iter().filter(|jwk| jwk.alg == algorithm.jwk_name()).count();
+            let active = usize::from(realm.keyring.active(algorithm, now).is_some());
             for (state, count) in [("active", active), ("published", all.saturating_sub(active))] {
                 if all > 0 {
                     counts.push((algorithm.resource_name(), state, i64::try_from(count).unwrap_or(i64::MAX)));

@@ -8,6 +8,11 @@ use crate::api::{KeyState, Retain};
 /// By so much the clocks of two replicas may differ without harm.
 pub const MAX_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
+/// For so long a key decrypts after the next one has taken over, at least. It has left the JWKS then, and whoever caches that as it is told
+/// (a minute at most) encrypts for it no more; five minutes are for what was encrypted and is on its way, and the rest is for clocks. What is
+/// kept encrypted for longer (a request object behind a `request_uri`) asks for a longer `retain`.
+pub const DECRYPTION_GRACE: SignedDuration = SignedDuration::from_secs(390);
+
 /// The times of a key, as its Secret's annotations and those of its successor have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {

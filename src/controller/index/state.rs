@@ -12,7 +12,7 @@ use crate::{
         rings::Ring,
         source::{Kind, ObjectKey},
     },
-    jose::Algorithm,
+    jose::{Algorithm, KeyAlgorithm},
     realm::{ClientId, Issuer, ObjectName, Subject},
 };
 
@@ -111,8 +111,8 @@ pub struct SigningKeyState {
     pub verdict: Verdict,
     /// Its Realm, where its spec says one.
     pub realm: Option<ObjectName>,
-    /// What its keys sign with.
-    pub algorithm: Option<Algorithm>,
+    /// What its keys are for.
+    pub algorithm: Option<KeyAlgorithm>,
     /// Its keys.
     pub ring: Ring,
 }

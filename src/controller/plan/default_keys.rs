@@ -41,7 +41,7 @@ fn has_ring(builder: &Builder<'_>, realm: &ObjectName, algorithm: Algorithm) -> 
     let world = &builder.index.world;
     let is_ring = |name: &ObjectName| {
         let spec = world.signing_keys.get(name).and_then(|record| record.spec.as_ref());
-        name.namespace == realm.namespace && spec.is_some_and(|spec| spec.algorithm == algorithm)
+        name.namespace == realm.namespace && spec.is_some_and(|spec| spec.algorithm == algorithm.into())
     };
     world.children(realm, Kind::SigningKey).iter().any(is_ring)
 }
@@ -49,7 +49,7 @@ fn has_ring(builder: &Builder<'_>, realm: &ObjectName, algorithm: Algorithm) -> 
 fn ring_of(realm: &ObjectName, ring: &ObjectName, algorithm: Algorithm, owner: &Owner) -> api::SigningKey {
     let spec = SigningKeySpec {
         realm_ref: RealmRef { name: realm.name.to_string(), namespace: None },
-        algorithm: algorithm_name(algorithm),
+        algorithm: algorithm_name(algorithm.into()),
         use_: KeyUse::Sig,
         source: KeySource::Generate,
         rotation: None,

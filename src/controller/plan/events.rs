@@ -45,10 +45,12 @@ pub fn key_restored(key: &Generation) -> News {
     News { reason: "KeyRestored", action: "RestoreKey", note }
 }
 
-/// What became of the keys of a ring since the status was written last, with how grave it is.
+/// What became of the keys of a ring since the status was written last, with how grave it is; `encrypts` says that its keys are of
+/// use `enc`.
 pub fn of_keys(
     old: &[api::SigningKeyVersion],
     new: &[api::SigningKeyVersion],
+    encrypts: bool,
     now: Timestamp,
 ) -> Vec<(EventType, News)> {
     let news = |reason, action, note| News { reason, action, note };
@@ -62,15 +64,24 @@ pub fn of_keys(
         let Some(before) = before.filter(|before| before.state != key.state) else { continue };
         match key.state {
             KeyState::Active => {
-                let note = format!("the key {} signs from now on", key.kid);
+                let does = if encrypts { "is the one to encrypt for" } else { "signs" };
+                let note = format!("the key {} {does} from now on", key.kid);
                 all.push((EventType::Normal, news("KeyActivated", "ActivateKey", note)));
             }
             KeyState::Revoked => {
-                let note = format!("the key {} is revoked: what it has signed is refused from now on", key.kid);
+                let what = if encrypts { "is encrypted for it" } else { "it has signed" };
+                let note = format!("the key {} is revoked: what {what} is refused from now on", key.kid);
                 all.push((EventType::Warning, news("KeyRevoked", "RevokeKey", note)));
             }
             KeyState::Removed if before.state != KeyState::Revoked => {
-                let note = format!("the key {} has left the JWKS: the last token that it signed has expired", key.kid);
+                let note = if encrypts {
+                    format!(
+                        "the key {} decrypts no more: what was encrypted for it while it was published has had its time",
+                        key.kid
+                    )
+                } else {
+                    format!("the key {} has left the JWKS: the last token that it signed has expired", key.kid)
+                };
                 all.push((EventType::Normal, news("KeyRemoved", "RemoveKey", note)));
             }
             _ => {}

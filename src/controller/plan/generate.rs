@@ -1,5 +1,5 @@
 use crate::{
-    jose::{self, Algorithm, PrivateKey},
+    jose::{self, KeyAlgorithm},
     secret::{Secret, random, unguessable},
 };
 
@@ -21,7 +21,7 @@ pub trait Generator: Send {
     ///
     /// # Errors
     /// [`jose::Error::Crypto`] where the machine has no entropy.
-    fn key(&mut self, algorithm: Algorithm) -> Result<Secret, jose::Error>;
+    fn key(&mut self, algorithm: KeyAlgorithm) -> Result<Secret, jose::Error>;
 }
 
 /// The machine's own randomness.
@@ -37,8 +37,8 @@ impl Generator for SystemGenerator {
         Ok(random::<9>()?)
     }
 
-    fn key(&mut self, algorithm: Algorithm) -> Result<Secret, jose::Error> {
-        PrivateKey::generate_pem(algorithm)
+    fn key(&mut self, algorithm: KeyAlgorithm) -> Result<Secret, jose::Error> {
+        algorithm.generate_pem()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
         rings::{self, KEY_ENTRY},
         source::{Kind, ObjectKey},
     },
-    jose::{self, PrivateKey},
+    jose,
     realm::ObjectName,
     secret::Secret,
 };
@@ -51,7 +51,7 @@ pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), j
     let Some(spec) = record.spec.as_deref() else { return Ok(()) };
     let realm = index.states.realms.get(&spec.realm);
     let key = ObjectKey { kind: Kind::SigningKey, name: name.clone() };
-    let longest_token = realm.map_or(SignedDuration::ZERO, |realm| realm.longest_token);
+    let longest_token = spec.longest_use(realm.map_or(SignedDuration::ZERO, |realm| realm.longest_token));
     let keys = state.ring.keys.iter().filter(|key| key.number.is_some()).cloned().collect();
     let ring = RingPlan { key, record, spec, state, keys, longest_token };
     let due = rotation::due(&ring.keys, &ring.ask(builder), builder.now);
@@ -192,7 +192,7 @@ impl<'a> RingPlan<'a> {
             }
             None => {
                 let pem = builder.generator.key(self.spec.algorithm)?;
-                let kid = PrivateKey::from_pem(self.spec.algorithm, &pem)?.material().thumbprint();
+                let kid = self.spec.algorithm.key_id(&pem)?;
                 (pem, kid)
             }
         };

@@ -9,9 +9,8 @@ use super::{
 };
 use crate::{
     api::{
-        Attached, CredentialsStatus, GroupStatus, KeyUse, OidcClientSpec, OidcClientStatus, RealmStatus,
-        SigningAlgorithm, SigningKeySpec, SigningKeyStatus, SigningKeyVersion, TokenEndpointAuthMethod, UserSpec,
-        UserStatus,
+        Attached, CredentialsStatus, GroupStatus, KeyAlgorithm, KeyUse, OidcClientSpec, OidcClientStatus, RealmStatus,
+        SigningKeySpec, SigningKeyStatus, SigningKeyVersion, TokenEndpointAuthMethod, UserSpec, UserStatus,
     },
     plugin::{
         names::Kind,
@@ -132,7 +131,7 @@ pub struct Ready {
 pub struct SigningKeyDetail {
     /// The algorithm; absent where the spec can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub algorithm: Option<SigningAlgorithm>,
+    pub algorithm: Option<KeyAlgorithm>,
     /// What the keys are for; absent where the spec can't be read.
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub use_: Option<KeyUse>,

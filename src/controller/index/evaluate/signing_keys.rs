@@ -11,10 +11,11 @@ use crate::{
     controller::{
         checks::{Finding, Reason, conflicts, ownership, tenancy},
         index::{record::Record, state::SigningKeyState},
-        rings::{self, Ring},
+        rings::{self, Ring, RingKey},
         source::{Kind, ObjectKey},
     },
-    realm::{Key, Keyring, MAX_JWKS_AGE, ObjectName},
+    jose::KeyAlgorithm,
+    realm::{Keyring, MAX_JWKS_AGE, ObjectName},
 };
 
 /// The rings of a Realm are loaded together, because together they are its keyring.
@@ -56,7 +57,7 @@ fn load(index: &mut Index, realm: &ObjectName) {
     let mut rings: Vec<_> = index.world.children(realm, Kind::SigningKey);
     // The oldest first: where two rings hold one key, it is the older one's.
     rings.sort_by_key(|name| index.world.signing_keys.get(name).map(|record| record.rank(name)));
-    let (mut keys, mut unseen) = (Vec::new(), Vec::new());
+    let (mut keys, mut recipients, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
     let mut max_age = MAX_JWKS_AGE;
     let mut holders = BTreeMap::new();
     for name in rings {
@@ -65,14 +66,22 @@ fn load(index: &mut Index, realm: &ObjectName) {
         if let (Some(spec), false) = (&record.spec, of_ring.is_empty()) {
             max_age = state.ring.max_age(spec).map_or(max_age, |age| age.min(max_age));
         }
-        keys.extend(of_ring);
-        unseen.extend(state.algorithm.filter(|_| !index.options.sees_secrets));
+        for key in of_ring {
+            match key {
+                RingKey::Signing(key) => keys.push(key),
+                RingKey::Decrypting(recipient) => recipients.push(recipient),
+            }
+        }
+        if let (Some(KeyAlgorithm::Sign(algorithm)), false) = (state.algorithm, index.options.sees_secrets) {
+            unseen.push(algorithm);
+        }
         index.states.signing_keys.insert(name.clone(), state);
         index.planned_later(Kind::SigningKey, &name);
     }
     index.planned_later(Kind::Realm, realm);
     let algorithms: BTreeSet<_> = keys.iter().map(|key| key.signer.algorithm()).chain(unseen).collect();
-    index.served.change(realm, |realm| realm.keyring = Arc::new(Keyring::new(keys, max_age)));
+    let keyring = Arc::new(Keyring::new(keys, max_age).with_recipients(recipients));
+    index.served.change(realm, |realm| realm.keyring = keyring);
     let Some(state) = index.states.realms.get_mut(realm) else { return };
     if state.algorithms != algorithms {
         state.algorithms = algorithms;
@@ -91,7 +100,7 @@ fn judge(
     name: &ObjectName,
     record: &Record<api::SigningKey>,
     holders: &mut BTreeMap<Arc<str>, ObjectName>,
-) -> (SigningKeyState, Vec<Key>) {
+) -> (SigningKeyState, Vec<RingKey>) {
     let mut verdict = verdict_of(record);
     let Some(spec) = &record.spec else { return (state(None, verdict, Ring::default()), Vec::new()) };
     let admitted = index.serving(realm).map(|_| ());
@@ -109,7 +118,7 @@ fn judge(
     let (mut ring, loaded) = rings::load(&index.world, &owner, spec, longest_token);
     let mut keys = Vec::new();
     for key in loaded {
-        let kid: Arc<str> = key.signer.jwk().kid.as_str().into();
+        let kid: Arc<str> = key.jwk().kid.as_str().into();
         let holder = holders.entry(kid.clone()).or_insert_with(|| name.clone());
         match conflicts::check_holder(name, Some(holder), "spec", || format!("the key {kid}")) {
             Ok(()) => keys.push(key),

@@ -18,7 +18,11 @@ pub use signing_key::{KeySource, SigningKeySpec};
 pub use user::UserSpec;
 
 use super::super::source::FieldProblem;
-use crate::{api, jose::Algorithm, realm as hall};
+use crate::{
+    api,
+    jose::{Algorithm, KeyAlgorithm, KeyManagement},
+    realm as hall,
+};
 
 /// Collects what is wrong, so that a person reads all of it at once.
 #[derive(Debug, Default)]
@@ -68,19 +72,46 @@ pub(super) fn algorithm(name: api::SigningAlgorithm) -> Algorithm {
     }
 }
 
+/// What a resource's key algorithm is.
+pub(super) fn key_algorithm(name: api::KeyAlgorithm) -> KeyAlgorithm {
+    match name {
+        api::KeyAlgorithm::RS256 => Algorithm::Rs256.into(),
+        api::KeyAlgorithm::RS384 => Algorithm::Rs384.into(),
+        api::KeyAlgorithm::RS512 => Algorithm::Rs512.into(),
+        api::KeyAlgorithm::PS256 => Algorithm::Ps256.into(),
+        api::KeyAlgorithm::PS384 => Algorithm::Ps384.into(),
+        api::KeyAlgorithm::PS512 => Algorithm::Ps512.into(),
+        api::KeyAlgorithm::ES256 => Algorithm::Es256.into(),
+        api::KeyAlgorithm::ES384 => Algorithm::Es384.into(),
+        api::KeyAlgorithm::ES512 => Algorithm::Es512.into(),
+        api::KeyAlgorithm::Ed25519 => Algorithm::Ed25519.into(),
+        api::KeyAlgorithm::RsaOaep => KeyManagement::RsaOaep.into(),
+        api::KeyAlgorithm::RsaOaep256 => KeyManagement::RsaOaep256.into(),
+        api::KeyAlgorithm::EcdhEs => KeyManagement::EcdhEs.into(),
+        api::KeyAlgorithm::EcdhEsA128Kw => KeyManagement::EcdhEsA128Kw.into(),
+        api::KeyAlgorithm::EcdhEsA256Kw => KeyManagement::EcdhEsA256Kw.into(),
+    }
+}
+
 /// The name of an algorithm in a resource.
-pub(in crate::controller) fn algorithm_name(algorithm: Algorithm) -> api::SigningAlgorithm {
+pub(in crate::controller) fn algorithm_name(algorithm: KeyAlgorithm) -> api::KeyAlgorithm {
+    use KeyAlgorithm::{Encrypt, Sign};
     match algorithm {
-        Algorithm::Rs256 => api::SigningAlgorithm::RS256,
-        Algorithm::Rs384 => api::SigningAlgorithm::RS384,
-        Algorithm::Rs512 => api::SigningAlgorithm::RS512,
-        Algorithm::Ps256 => api::SigningAlgorithm::PS256,
-        Algorithm::Ps384 => api::SigningAlgorithm::PS384,
-        Algorithm::Ps512 => api::SigningAlgorithm::PS512,
-        Algorithm::Es256 => api::SigningAlgorithm::ES256,
-        Algorithm::Es384 => api::SigningAlgorithm::ES384,
-        Algorithm::Es512 => api::SigningAlgorithm::ES512,
-        Algorithm::Ed25519 => api::SigningAlgorithm::Ed25519,
+        Sign(Algorithm::Rs256) => api::KeyAlgorithm::RS256,
+        Sign(Algorithm::Rs384) => api::KeyAlgorithm::RS384,
+        Sign(Algorithm::Rs512) => api::KeyAlgorithm::RS512,
+        Sign(Algorithm::Ps256) => api::KeyAlgorithm::PS256,
+        Sign(Algorithm::Ps384) => api::KeyAlgorithm::PS384,
+        Sign(Algorithm::Ps512) => api::KeyAlgorithm::PS512,
+        Sign(Algorithm::Es256) => api::KeyAlgorithm::ES256,
+        Sign(Algorithm::Es384) => api::KeyAlgorithm::ES384,
+        Sign(Algorithm::Es512) => api::KeyAlgorithm::ES512,
+        Sign(Algorithm::Ed25519) => api::KeyAlgorithm::Ed25519,
+        Encrypt(KeyManagement::RsaOaep) => api::KeyAlgorithm::RsaOaep,
+        Encrypt(KeyManagement::RsaOaep256) => api::KeyAlgorithm::RsaOaep256,
+        Encrypt(KeyManagement::EcdhEs) => api::KeyAlgorithm::EcdhEs,
+        Encrypt(KeyManagement::EcdhEsA128Kw) => api::KeyAlgorithm::EcdhEsA128Kw,
+        Encrypt(KeyManagement::EcdhEsA256Kw) => api::KeyAlgorithm::EcdhEsA256Kw,
     }
 }
 

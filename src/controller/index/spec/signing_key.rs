@@ -2,11 +2,14 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::SignedDuration;
 
-use super::{Problems, algorithm, realm_name};
+use super::{Problems, key_algorithm, realm_name};
 use crate::{
     api,
-    controller::{checks::key_lifecycle::seconds, source::FieldProblem},
-    jose::Algorithm,
+    controller::{
+        checks::key_lifecycle::{DECRYPTION_GRACE, seconds},
+        source::FieldProblem,
+    },
+    jose::KeyAlgorithm,
     realm::ObjectName,
 };
 
@@ -15,8 +18,8 @@ use crate::{
 pub struct SigningKeySpec {
     /// Its Realm.
     pub realm: ObjectName,
-    /// What its keys sign with.
-    pub algorithm: Algorithm,
+    /// What its keys are for.
+    pub algorithm: KeyAlgorithm,
     /// Where its keys come from.
     pub source: KeySource,
     /// How long a key signs; none: until something else asks for a new one.
@@ -40,14 +43,27 @@ pub enum KeySource {
     Secret(Arc<str>),
 }
 
+impl SigningKeySpec {
+    /// How long a key is needed after it has retired: as long as the tokens that it signed live, `longest_token` at most; a key that decrypts,
+    /// as long as something may still come that is encrypted for it.
+    pub fn longest_use(&self, longest_token: SignedDuration) -> SignedDuration {
+        match self.algorithm {
+            KeyAlgorithm::Sign(_) => longest_token,
+            KeyAlgorithm::Encrypt(_) => DECRYPTION_GRACE,
+        }
+    }
+}
+
 impl TryFrom<&api::SigningKey> for SigningKeySpec {
     type Error = Vec<FieldProblem>;
 
     fn try_from(key: &api::SigningKey) -> Result<Self, Self::Error> {
         let mut problems = Problems::default();
         let spec = &key.spec;
-        if spec.use_ == api::KeyUse::Enc {
-            problems.push("spec.use", "encryption keys are not supported by this version");
+        let algorithm = key_algorithm(spec.algorithm);
+        let usage = if spec.use_ == api::KeyUse::Enc { "enc" } else { "sig" };
+        if algorithm.usage() != usage {
+            problems.push("spec.use", format!("{usage} does not go with {algorithm}"));
         }
         let rotation = spec.rotation.unwrap_or_default();
         let is_generated = spec.source == api::KeySource::Generate;
@@ -56,7 +72,7 @@ impl TryFrom<&api::SigningKey> for SigningKeySpec {
             pre_publish: seconds(rotation.pre_publish),
             retain: rotation.retain,
             realm: realm_name(&spec.realm_ref, key.metadata.namespace.as_deref()),
-            algorithm: algorithm(spec.algorithm),
+            algorithm,
             source: match &spec.source {
                 api::KeySource::Generate => KeySource::Generate,
                 api::KeySource::SecretRef(reference) => KeySource::Secret(reference.name.as_str().into()),

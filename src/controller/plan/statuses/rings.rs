@@ -15,6 +15,7 @@ use crate::{
         plan::{build::Builder, events},
         source::Kind,
     },
+    jose::KeyAlgorithm,
     realm::{Keyring, ObjectName},
 };
 
@@ -41,9 +42,8 @@ pub(super) fn of_realm(builder: &Builder<'_>, realm: &ObjectName) -> Vec<api::Re
 }
 
 fn key_state(key: &Generation, ring: &SigningKeyState, keyring: &Keyring, now: Timestamp) -> KeyState {
-    let signer = ring.algorithm.and_then(|algorithm| keyring.signer(algorithm, now));
-    let signs = signer.is_some_and(|signer| *signer.jwk().kid == *key.kid);
-    key_lifecycle::state(key.times, key.is_revoked, signs, now)
+    let active = ring.algorithm.and_then(|algorithm| keyring.active(algorithm, now));
+    key_lifecycle::state(key.times, key.is_revoked, active.is_some_and(|jwk| *jwk.kid == *key.kid), now)
 }
 
 pub(in super::super) fn signing_key(builder: &mut Builder<'_>, name: &ObjectName) {
@@ -60,10 +60,11 @@ pub(in super::super) fn signing_key(builder: &mut Builder<'_>, name: &ObjectName
     let mut verdict = state.verdict.clone();
     let signs = |key: &api::SigningKeyVersion| matches!(key.state, KeyState::Active | KeyState::Retired);
     if verdict.is_served && !keys.iter().any(signs) {
-        verdict.programmed.push(Finding::new(Reason::NoActiveKey, "", "the key does not sign yet"));
+        verdict.programmed.push(Finding::new(Reason::NoActiveKey, "", "the key is not active yet"));
     }
     let spec = record.spec.as_deref();
-    let news = events::of_keys(&old.keys, &keys, builder.now);
+    let encrypts = matches!(state.algorithm, Some(KeyAlgorithm::Encrypt(_)));
+    let news = events::of_keys(&old.keys, &keys, encrypts, builder.now);
     let newest = state.ring.keys.first();
     let common = Common { name, record, verdict: &verdict, ready: ready(spec, record.meta.rotate.as_deref()) };
     let status = api::SigningKeyStatus {
