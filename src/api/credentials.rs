@@ -62,9 +62,9 @@ impl Credentials {
             "source Reference needs the name of the Secret",
         ),
         (
-            "!has(self.source) || self.source != 'Reference' || !(has(self.rotation) || has(self.metadata) \
-             || has(self.template) || has(self.deletionPolicy))",
-            "rotation, metadata, template and deletionPolicy are for generated Secrets: a referenced one is never written",
+            "!has(self.source) || self.source != 'Reference' || !((has(self.rotation) && has(self.rotation.every)) \
+             || has(self.metadata) || has(self.template) || has(self.deletionPolicy))",
+            "rotation.every, metadata, template and deletionPolicy are for generated Secrets: a referenced one is never written",
         ),
     ]))
 )]
@@ -75,7 +75,8 @@ pub struct ClientSecret {
     pub name: Option<String>,
     /// Whether the Secret is generated, or one that somebody else writes. Default Generate.
     pub source: SecretSource,
-    /// When a new secret takes over. Without it only the annotation realmkeeper.dev/rotate brings a new one.
+    /// When a new secret takes over, and for how long the former one is accepted beside it. The annotation realmkeeper.dev/rotate
+    /// brings a new one at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation: Option<SecretRotation>,
     /// How the entries are named. Default Kebab.
@@ -130,18 +131,21 @@ pub enum SecretSource {
 
 /// When a new secret takes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 #[schemars(inline)]
 pub struct SecretRotation {
-    /// How long a secret is the current one.
-    pub every: Duration,
-    /// For how long the former secret is accepted beside the new one. Default 24h.
-    #[serde(default = "a_day")]
+    /// How long a generated secret is the current one. Without it only the annotation realmkeeper.dev/rotate brings a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<Duration>,
+    /// For how long the former secret is accepted beside the new one. Default 24h. Of a referenced Secret that is edited, the former
+    /// value is accepted only where rotation is given.
     pub overlap: Duration,
 }
 
-const fn a_day() -> Duration {
-    Duration::from_days(1)
+impl Default for SecretRotation {
+    fn default() -> Self {
+        Self { every: None, overlap: Duration::from_days(1) }
+    }
 }
 
 /// How the entries of a generated Secret are named.

@@ -15,6 +15,8 @@ pub const MANAGED_BY_VALUE: &str = "realmkeeper";
 
 /// On an OidcClient or a SigningKey: any new value asks for a rotation now, and is echoed in `status.lastRotateRequest`.
 pub const ROTATE_ANNOTATION: &str = "realmkeeper.dev/rotate";
+/// On a Secret that is not ours, where one of that name is to be generated: `KIND/NAME` of the object that may take it over.
+pub const ADOPT_ANNOTATION: &str = "realmkeeper.dev/adopt";
 /// On any resource: [`RECONCILE_DISABLED`] freezes writes for the object, while it is served on.
 pub const RECONCILE_ANNOTATION: &str = "realmkeeper.dev/reconcile";
 /// The value of [`RECONCILE_ANNOTATION`] that freezes writes.

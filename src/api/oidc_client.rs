@@ -353,4 +353,7 @@ pub struct PreviousSecret {
     pub id: String,
     /// Until when it is accepted.
     pub valid_until: Time,
+    /// When somebody used it last, as far as the replica knows that writes this; told again after ten minutes at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Time>,
 }

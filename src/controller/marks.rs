@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::source::ObjectKey;
-use crate::api::{DurationOrZero, MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE};
+use crate::api::{
+    ADOPT_ANNOTATION, DurationOrZero, MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE,
+};
 
 /// Whom a generated Secret belongs to, as `KIND/NAME`; the namespace is its own. A Secret that outlives its owner
 /// (`deletionPolicy: Retain`) has no ownerReference, and is found again by this.
@@ -18,6 +20,12 @@ pub const CREDENTIAL_ID: &str = "realmkeeper.dev/credential-id";
 pub const ISSUED_AT: &str = "realmkeeper.dev/issued-at";
 /// The entry that holds the client secret, so that it is found when entries are named anew.
 pub const SECRET_ENTRY: &str = "realmkeeper.dev/secret-entry";
+/// Tells the former client secret from others.
+pub const PREVIOUS_ID: &str = "realmkeeper.dev/previous-id";
+/// Until when the former client secret is accepted (RFC 3339).
+pub const PREVIOUS_UNTIL: &str = "realmkeeper.dev/previous-valid-until";
+/// The entry that holds the former client secret.
+pub const PREVIOUS_ENTRY: &str = "realmkeeper.dev/previous-entry";
 /// A hash of the names of all that was written (never of a value): when it differs, something must be taken away again.
 pub const LAYOUT: &str = "realmkeeper.dev/layout";
 /// From when a key stands in the JWKS (RFC 3339).
@@ -83,6 +91,11 @@ pub fn owner(secret: &KubeSecret) -> Option<ObjectKey> {
     }
     let (kind, name) = annotation(secret, OWNER)?.split_once('/')?;
     Some(ObjectKey::new(kind.parse().ok()?, secret.metadata.namespace.as_deref()?, name))
+}
+
+/// True where its owner lets this object take it over.
+pub fn may_adopt(secret: &KubeSecret, owner: &ObjectKey) -> bool {
+    annotation(secret, ADOPT_ANNOTATION).is_some_and(|adopter| adopter == owner_value(owner))
 }
 
 /// The entry of a Secret.

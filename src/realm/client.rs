@@ -1,7 +1,10 @@
 use std::{
     fmt,
     str::FromStr,
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use aws_lc_rs::{digest, hmac, rand::SystemRandom};
@@ -181,6 +184,27 @@ pub struct ClientSecret {
     pub id: Arc<str>,
     /// A previous secret ends then; the current one has no end.
     pub valid_until: Option<Timestamp>,
+    /// When a previous secret was used last.
+    pub last_use: LastUse,
+}
+
+/// When something was used last, in whole seconds; clones share it. Written without a lock where it is used, and read where a person is
+/// told.
+#[derive(Debug, Clone, Default)]
+pub struct LastUse(Arc<AtomicI64>);
+
+impl LastUse {
+    /// None: it has not been used.
+    pub fn get(&self) -> Option<Timestamp> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            seconds => Timestamp::from_second(seconds).ok(),
+        }
+    }
+
+    fn set(&self, now: Timestamp) {
+        self.0.store(now.as_second(), Ordering::Relaxed);
+    }
 }
 
 static PROCESS_KEY: LazyLock<Option<hmac::Key>> =
@@ -190,7 +214,7 @@ impl ClientSecret {
     /// Hashes a secret. None where the machine has no entropy.
     pub fn new(id: impl Into<Arc<str>>, secret: &[u8], valid_until: Option<Timestamp>) -> Option<Self> {
         let digest = hmac::sign(PROCESS_KEY.as_ref()?, secret);
-        Some(Self { digest, id: id.into(), valid_until })
+        Some(Self { digest, id: id.into(), valid_until, last_use: LastUse::default() })
     }
 
     /// True where `presented` is this secret and it is still valid; takes the same time for any wrong secret of one length.
@@ -198,6 +222,13 @@ impl ClientSecret {
         let Some(key) = PROCESS_KEY.as_ref() else { return false };
         let same = hmac::verify(key, presented, self.digest.as_ref()).is_ok();
         same && self.valid_until.is_none_or(|end| now < end)
+    }
+
+    /// Notes that a previous secret was used; of the current one nobody wants to know.
+    pub fn note_use(&self, now: Timestamp) {
+        if self.valid_until.is_some() {
+            self.last_use.set(now);
+        }
     }
 }
 

@@ -19,7 +19,8 @@ pub mod workload;
 use std::sync::Arc;
 
 pub use client::{
-    AuthMethod, Client, ClientAuthentication, ClientKeys, ClientSecret, Consent, GrantType, Incarnation, ResponseType,
+    AuthMethod, Client, ClientAuthentication, ClientKeys, ClientSecret, Consent, GrantType, Incarnation, LastUse,
+    ResponseType,
 };
 pub use issuer::{InvalidIssuer, Issuer};
 pub use keyring::{Key, Keyring, MAX_JWKS_AGE, Recipient};

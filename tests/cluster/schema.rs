@@ -341,7 +341,7 @@ fn secrets() -> Vec<(&'static str, Value)> {
     vec![
         ("source Reference needs the name of the Secret", secret(json!({"source": "Reference"}))),
         (
-            "rotation, metadata, template and deletionPolicy are for generated Secrets: a referenced one is never written",
+            "rotation.every, metadata, template and deletionPolicy are for generated Secrets: a referenced one is never written",
             secret(json!({"source": "Reference", "name": "a", "rotation": {"every": "1d"}})),
         ),
         (

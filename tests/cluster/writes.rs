@@ -62,7 +62,7 @@ impl Writer {
             name: ObjectName::new(&*self.namespace.name, name),
             subject: self.key(Kind::Realm, "staff"),
             mode,
-            type_: "servicebinding.io/oauth2",
+            type_: "servicebinding.io/oauth2".into(),
             immutable: false,
             labels: BTreeMap::from([
                 ("app.kubernetes.io/managed-by".into(), "realmkeeper".into()),

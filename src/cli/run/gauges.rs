@@ -1,8 +1,10 @@
 use std::{fmt, sync::Arc};
 
+use jiff::Timestamp;
+
 use crate::{
     provider::Clock,
-    realm::{Realm, Registry},
+    realm::{ClientSecret, Realm, Registry},
     telemetry::metrics_library::{
         collector::Collector,
         encoding::{DescriptorEncoder, EncodeMetric},
@@ -63,6 +65,21 @@ impl Collector for Gauges {
                 ConstGauge::new(count).encode(family.encode_family(&[("realm", &*realm.name.to_string())])?)?;
             }
         }
+        let help = "When the former secret of a client was used last, while it is accepted, in Unix time; 0: not yet";
+        let name = "client_previous_secret_last_used_timestamp_seconds";
+        let mut former = encoder.encode_descriptor(name, help, None, kind)?;
+        let now = (self.clock)();
+        for realm in &realms {
+            let mut clients: Vec<_> = realm.clients.values().collect();
+            clients.sort_by(|a, b| a.id.cmp(&b.id));
+            for client in clients {
+                let accepted = |secret: &&ClientSecret| secret.valid_until.is_some_and(|until| now < until);
+                let Some(secret) = client.authentication.secrets.iter().find(accepted) else { continue };
+                let used = secret.last_use.get().map_or(0, Timestamp::as_second);
+                let labels = [("realm", &*realm.name.to_string()), ("client", client.id.as_str())];
+                ConstGauge::new(used).encode(former.encode_family(&labels)?)?;
+            }
+        }
         Ok(())
     }
 }
@@ -85,13 +102,38 @@ impl fmt::Debug for Gauges {
 mod tests {
     use std::sync::Arc;
 
-    use jiff::Timestamp;
-
-    use super::Gauges;
+    use super::{ClientSecret, Gauges, Timestamp};
     use crate::{
         provider::testing::{client, realm, user},
         telemetry::Metrics,
     };
+
+    #[test]
+    fn a_client_shows_when_its_former_secret_was_used_last() {
+        let metrics = Metrics::default();
+        let end = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(100);
+        let former = ClientSecret::new("1", b"former", Some(end)).unwrap();
+        let clock = Arc::new(std::sync::atomic::AtomicI64::new(50));
+        let mut app = client("a").0;
+        app.authentication.secrets.push(former.clone());
+        let staff = realm().client(client("b")).serve();
+        staff.change(|realm| {
+            realm.clients.insert_mut(app.id.clone(), Arc::new(app));
+        });
+        let now = clock.clone();
+        let clock_of = move || Timestamp::from_second(now.load(std::sync::atomic::Ordering::Relaxed)).unwrap();
+        metrics.register(Box::new(Gauges::new(staff.provider.registry.clone(), Arc::new(clock_of))));
+        let line = |used| {
+            format!(
+                r#"realmkeeper_client_previous_secret_last_used_timestamp_seconds{{realm="identity/staff",client="a"}} {used}"#
+            )
+        };
+        assert!(metrics.encode().contains(&line(0)), "{}", metrics.encode());
+        former.note_use(Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(42));
+        assert!(metrics.encode().contains(&line(42)));
+        clock.store(100, std::sync::atomic::Ordering::Relaxed);
+        assert!(!metrics.encode().contains(r#"client="a"} "#), "it is no longer accepted");
+    }
 
     #[test]
     fn each_realm_shows_its_keys_clients_and_users() {

@@ -239,7 +239,7 @@ mod tests {
             name: ObjectName::new("monitoring", "grafana-oidc"),
             subject: ObjectKey::new(Kind::OidcClient, "monitoring", "grafana"),
             mode,
-            type_: "servicebinding.io/oauth2",
+            type_: "servicebinding.io/oauth2".into(),
             immutable: false,
             labels: BTreeMap::from([
                 (MANAGED_BY_LABEL.into(), MANAGED_BY_VALUE.into()),

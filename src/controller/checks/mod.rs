@@ -9,8 +9,10 @@ pub mod key_lifecycle;
 pub mod ownership;
 /// What an object refers to: Realms, Secrets, Users, Groups, SigningKeys.
 pub mod references;
-/// When a new secret or key is due.
+/// When a new key is due.
 pub mod rotation;
+/// When a client secret is replaced.
+pub mod secret_rotation;
 /// What a Realm allows its children.
 pub mod tenancy;
 

@@ -4,8 +4,11 @@ use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::{Finding, Reason};
 use crate::{
-    api::{DeletionPolicy, READABLE_LABEL},
-    controller::{marks, source::ObjectKey},
+    api::{ADOPT_ANNOTATION, DeletionPolicy, READABLE_LABEL},
+    controller::{
+        marks,
+        source::{Kind, ObjectKey},
+    },
 };
 
 /// What stands at the name of a Secret that is to be generated.
@@ -15,6 +18,8 @@ pub enum Standing<'a> {
     Free,
     /// A Secret of somebody else.
     Foreign,
+    /// A Secret of somebody else, who lets this object take it over.
+    Adoptable(&'a KubeSecret),
     /// The Secret that we made for this object.
     Ours(&'a KubeSecret),
 }
@@ -24,16 +29,41 @@ pub enum Standing<'a> {
 pub fn standing<'a>(owner: &ObjectKey, seen: Option<&'a KubeSecret>, refused: bool) -> Standing<'a> {
     match seen {
         Some(secret) if marks::owner(secret).as_ref() == Some(owner) => Standing::Ours(secret),
+        Some(secret) if is_adoptable(owner, secret) => Standing::Adoptable(secret),
         Some(_) => Standing::Foreign,
         None if refused => Standing::Foreign,
         None => Standing::Free,
     }
 }
 
+/// Only a client takes a Secret over, never one that belongs to another object of ours, nor one that can't be written.
+fn is_adoptable(owner: &ObjectKey, secret: &KubeSecret) -> bool {
+    owner.kind == Kind::OidcClient
+        && marks::owner(secret).is_none()
+        && marks::may_adopt(secret, owner)
+        && marks::is_readable(secret)
+        && secret.immutable != Some(true)
+        && !has_controller(secret)
+}
+
+/// Kubernetes lets an object have one controller only.
+fn has_controller(secret: &KubeSecret) -> bool {
+    let references = secret.metadata.owner_references.as_deref().unwrap_or_default();
+    references.iter().any(|reference| reference.controller == Some(true))
+}
+
 /// The finding where somebody else's Secret is in the way.
-pub fn foreign(field: &str, name: &str) -> Finding {
+pub fn foreign(owner: &ObjectKey, field: &str, name: &str) -> Finding {
+    let adopt = match owner.kind {
+        Kind::OidcClient => format!(
+            ", or let it be taken over, with the annotation {ADOPT_ANNOTATION}: {} and the label {READABLE_LABEL}: \"true\" \
+             (one that is immutable, or that another controller owns, can't be)",
+            marks::owner_value(owner)
+        ),
+        _ => String::new(),
+    };
     let message =
-        format!("a Secret {name} that is not ours is in the way: rename one of the two, or delete the Secret");
+        format!("a Secret {name} that is not ours is in the way: rename one of the two, or delete the Secret{adopt}");
     Finding::new(Reason::SecretNotOwned, field, message)
 }
 
@@ -129,8 +159,13 @@ fn missing(name: &str, entries: &str, field: &str) -> Finding {
     Finding::new(Reason::SecretEntryMissing, field, format!("the Secret {name} has no entry {entries}"))
 }
 
+/// A value without the line break at its end that a file brings along.
+pub fn line(bytes: &[u8]) -> &[u8] {
+    bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line)).unwrap_or(bytes)
+}
+
 fn content<'a>(bytes: &'a [u8], name: &str, entry: &str, field: &str) -> Result<&'a [u8], Finding> {
-    let line = bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line)).unwrap_or(bytes);
+    let line = line(bytes);
     if line.is_empty() {
         let message = format!("the entry {entry} of the Secret {name} is empty");
         return Err(Finding::new(Reason::SecretInvalid, field, message));

@@ -13,7 +13,7 @@ use crate::{
         source::{Kind, ObjectKey},
     },
     jose::{Algorithm, KeyAlgorithm},
-    realm::{ClientId, Issuer, ObjectName, Subject},
+    realm::{ClientId, Issuer, LastUse, ObjectName, Subject},
 };
 
 /// What was judged about each object.
@@ -155,12 +155,27 @@ pub struct ClientState {
 }
 
 /// A client secret, without its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct CredentialState {
     /// Tells it from others.
     pub id: Arc<str>,
     /// When it was made, where that is known.
     pub issued_at: Option<Timestamp>,
+    /// The value of `realmkeeper.dev/rotate` that it is the answer to.
+    pub rotate_request: Option<Arc<str>>,
+    /// The one before, while it is accepted.
+    pub previous: Option<PreviousState>,
+}
+
+/// A former client secret, without its value.
+#[derive(Debug, Clone)]
+pub struct PreviousState {
+    /// Tells it from others.
+    pub id: Arc<str>,
+    /// Until when it is accepted.
+    pub valid_until: Timestamp,
+    /// When this process saw it used last.
+    pub last_use: LastUse,
 }
 
 /// The names that objects claim.

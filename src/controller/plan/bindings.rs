@@ -1,17 +1,22 @@
 //! The Secret of a client, with its credentials and what a consumer needs beside them (Service Binding for Kubernetes).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::{Owner, SecretDeletion, SecretMode, SecretWrite, build::Builder};
 use crate::{
     api::{self, DeletionPolicy, MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE},
     controller::{
-        checks::ownership::{self, Ownership, Standing},
-        credentials::{self, Credential},
+        checks::{
+            key_lifecycle::later,
+            ownership::{self, Ownership, Standing},
+            secret_rotation::{self, Ask, Due},
+        },
+        credentials::{self, Credential, Credentials, Previous},
         index::{
             record::Record,
             spec::{BindingSpec, ClientSecretSpec, Facts},
@@ -22,6 +27,7 @@ use crate::{
     },
     jose,
     realm::{ClientId, ObjectName},
+    secret::Secret,
 };
 
 /// The `type` by which consumers know a binding.
@@ -41,45 +47,38 @@ pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), j
         return Ok(());
     };
     let key = ObjectKey { kind: Kind::OidcClient, name: name.clone() };
-    let ClientSecretSpec::Binding(binding) = &spec.secret else {
-        remove_others(builder, &key, None, state);
-        return Ok(());
+    let (binding, source) = match &spec.secret {
+        ClientSecretSpec::None | ClientSecretSpec::Reference { shadow: None, .. } => {
+            remove_others(builder, &key, None, state);
+            return Ok(());
+        }
+        ClientSecretSpec::Binding(binding) => (binding, None),
+        ClientSecretSpec::Reference { shadow: Some(shadow), name, entry } => {
+            let Ok(seen) = credentials::referenced(&index.world, &key, name, entry) else { return Ok(()) };
+            (&**shadow, Some((name.clone(), seen.value)))
+        }
     };
     let secret_name = ObjectName::new(name.namespace.clone(), binding.name.clone());
+    let in_place = index.world.secrets.get(&secret_name);
     let is_refused = index.refused_until(&secret_name).is_some();
-    let mode = match ownership::standing(&key, index.world.secrets.get(&secret_name), is_refused) {
-        Standing::Ours(secret) => SecretMode::over(secret),
-        _ if index.world.secrets.get(&secret_name).is_some() => return Ok(()),
-        _ if builder.may_create(&key, &secret_name) => SecretMode::Create,
+    let (mode, adopted) = match ownership::standing(&key, in_place, is_refused) {
+        Standing::Ours(secret) => (SecretMode::over(secret), None),
+        // A directory has no API server that would keep what else stands in the Secret.
+        Standing::Adoptable(secret) if !index.options.collects_garbage => (SecretMode::over(secret), Some(secret)),
+        _ if in_place.is_some() => return Ok(()),
+        _ if builder.may_create(&key, &secret_name) => (SecretMode::Create, None),
         _ => return Ok(()),
     };
-    let credential = credential(builder, &key, record, binding)?;
-    let write = Parts { key: &key, record, binding, client_id, serving }.compose(credential.as_ref(), mode);
-    let in_place = index.world.secrets.get(&secret_name);
+    let parts = Parts { key: &key, record, binding, client_id, serving, source };
+    let credentials = parts.credentials(builder, adopted)?;
+    let type_ = in_place.and_then(|secret| secret.type_.clone()).unwrap_or_else(|| BINDING_TYPE.to_owned());
+    let write = parts.compose(credentials.as_ref(), mode, type_);
     if in_place.is_some_and(|secret| is_in_sync(secret, &write, record, binding.deletion_policy)) {
         remove_others(builder, &key, Some(&secret_name), state);
     } else {
         builder.plan.secrets.push(write);
     }
     Ok(())
-}
-
-/// The secret in force, or a new one.
-fn credential(
-    builder: &mut Builder<'_>,
-    key: &ObjectKey,
-    record: &Record<api::OidcClient>,
-    binding: &BindingSpec,
-) -> Result<Option<Credential>, jose::Error> {
-    if !binding.has_secret {
-        return Ok(None);
-    }
-    let uid = record.meta.uid.as_deref();
-    if let Some(credential) = credentials::generated(&builder.index.world, key, uid, binding) {
-        return Ok(Some(credential));
-    }
-    let id = builder.generator.id()?.into();
-    Ok(Some(Credential { id, issued_at: Some(builder.now), value: builder.generator.secret()? }))
 }
 
 /// What a binding is made of.
@@ -89,16 +88,79 @@ struct Parts<'a> {
     binding: &'a BindingSpec,
     client_id: &'a ClientId,
     serving: &'a Serving,
+    /// Where the secret is somebody else's: the Secret that holds it, and its value now.
+    source: Option<(Arc<str>, Secret)>,
 }
 
 impl Parts<'_> {
-    fn compose(&self, credential: Option<&Credential>, mode: SecretMode) -> SecretWrite {
-        let Self { key, record, binding, client_id, serving } = self;
+    /// The secrets in force from now on: those of before, or a new one and the one before it.
+    fn credentials(
+        &self,
+        builder: &mut Builder<'_>,
+        adopted: Option<&KubeSecret>,
+    ) -> Result<Option<Credentials>, jose::Error> {
+        let Self { key, record, binding, .. } = self;
+        if !binding.has_secret {
+            return Ok(None);
+        }
+        let request = record.meta.rotate.as_deref().map(Arc::from);
+        let kept = credentials::kept(&builder.index.world, key, record.meta.uid.as_deref(), binding);
+        // Whoever has the secret of a Secret that is taken over goes on with it.
+        let value = adopted.zip(binding.secret_entry()).and_then(|(secret, entry)| marks::entry(secret, entry));
+        let value = value.map(ownership::line).filter(|value| !value.is_empty()).map(Secret::new);
+        let is_given = value.is_some();
+        let (kept, former) = if is_given { (None, kept) } else { (kept, None) };
+        let Some(mut kept) = kept else {
+            let previous = kept_as_former(former, builder, key, binding.rotation.overlap);
+            let current = self.new_credential(builder, value)?;
+            return Ok(Some(Credentials { current, previous, rotate_request: request, is_taken: false }));
+        };
+        // Where nobody knows when it was made, its time begins now.
+        kept.current.issued_at.get_or_insert(builder.now);
+        let due = match &self.source {
+            Some((_, value)) if *value != kept.current.value => Due::New,
+            Some(_) => {
+                secret_rotation::due(&standing_of(&kept, false), &Ask { every: None, request: None }, builder.now)
+            }
+            None => {
+                let ask = Ask { every: binding.rotation.every, request: record.meta.rotate.as_deref() };
+                secret_rotation::due(&standing_of(&kept, kept.is_taken), &ask, builder.now)
+            }
+        };
+        Ok(Some(match due {
+            Due::New => {
+                let previous = kept_as_former(Some(kept), builder, key, binding.rotation.overlap);
+                let current = self.new_credential(builder, None)?;
+                Credentials { current, previous, rotate_request: request, is_taken: false }
+            }
+            Due::EndOfOverlap => Credentials { previous: None, ..kept },
+            Due::Later(at) => {
+                at.into_iter().for_each(|at| builder.wake(key, at));
+                kept
+            }
+        }))
+    }
+
+    /// Of this value, or of the one that is referenced, or a new one.
+    fn new_credential(&self, builder: &mut Builder<'_>, value: Option<Secret>) -> Result<Credential, jose::Error> {
+        let id = builder.generator.id()?.into();
+        let value = match (value, &self.source) {
+            (Some(value), _) => value,
+            (None, Some((_, value))) => value.clone(),
+            (None, None) => builder.generator.secret()?,
+        };
+        Ok(Credential { id, issued_at: Some(builder.now), value })
+    }
+
+    fn compose(&self, credentials: Option<&Credentials>, mode: SecretMode, type_: String) -> SecretWrite {
+        let Self { key, record, binding, client_id, serving, source } = self;
+        let previous = credentials.and_then(|credentials| credentials.previous.as_ref());
         let facts = Facts {
             client_id,
             issuer: serving.issuer.as_str(),
             token_endpoint: &serving.issuer.endpoint("/token"),
-            secret: credential.map(|credential| &credential.value),
+            secret: credentials.map(|credentials| &credentials.current.value),
+            previous: previous.map(|previous| &previous.value),
         };
         let data = binding.render(&facts);
         let mut labels = binding.labels.clone();
@@ -106,23 +168,56 @@ impl Parts<'_> {
         labels.insert(READABLE_LABEL.to_owned(), READABLE_VALUE.to_owned());
         let mut annotations = binding.annotations.clone();
         annotations.insert(marks::OWNER.to_owned(), marks::owner_value(key));
-        if let (Some(credential), Some(entry)) = (credential, binding.secret_entry()) {
-            annotations.insert(marks::CREDENTIAL_ID.to_owned(), credential.id.to_string());
-            annotations.insert(marks::SECRET_ENTRY.to_owned(), entry.to_owned());
-            annotations.extend(credential.issued_at.map(|at| (marks::ISSUED_AT.to_owned(), at.to_string())));
+        let mut mark = |name: &str, value: Option<String>| {
+            annotations.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        if let (Some(credentials), Some(entry)) = (credentials, binding.secret_entry()) {
+            let Credentials { current, rotate_request, .. } = credentials;
+            mark(marks::CREDENTIAL_ID, Some(current.id.to_string()));
+            mark(marks::SECRET_ENTRY, Some(entry.to_owned()));
+            mark(marks::ISSUED_AT, current.issued_at.map(|at| at.to_string()));
+            mark(marks::ROTATE_REQUEST, rotate_request.as_ref().map(ToString::to_string));
+            mark(marks::TAKEN_FROM, source.as_ref().map(|(name, _)| name.to_string()));
+        }
+        if let (Some(previous), Some(entry)) = (previous, binding.previous_entry()) {
+            mark(marks::PREVIOUS_ID, Some(previous.id.to_string()));
+            mark(marks::PREVIOUS_ENTRY, Some(entry.to_owned()));
+            mark(marks::PREVIOUS_UNTIL, Some(previous.valid_until.to_string()));
         }
         annotations.insert(marks::LAYOUT.to_owned(), layout(&[&names(&labels), &names(&annotations), &names(&data)]));
         SecretWrite {
             name: ObjectName::new(key.name.namespace.clone(), binding.name.clone()),
             subject: (*key).clone(),
             mode,
-            type_: BINDING_TYPE,
+            type_,
             immutable: false,
             labels,
             annotations,
             data,
             owner: owner(key, record.meta.uid.clone(), binding.deletion_policy),
         }
+    }
+}
+
+/// What was current is accepted for the overlap.
+fn kept_as_former(
+    kept: Option<Credentials>,
+    builder: &mut Builder<'_>,
+    key: &ObjectKey,
+    overlap: SignedDuration,
+) -> Option<Previous> {
+    let Credential { id, value, .. } = kept?.current;
+    let valid_until = later(builder.now, overlap);
+    builder.wake(key, valid_until);
+    Some(Previous { id, valid_until, value })
+}
+
+fn standing_of(kept: &Credentials, is_taken: bool) -> secret_rotation::Standing<'_> {
+    secret_rotation::Standing {
+        issued_at: kept.current.issued_at,
+        previous_until: kept.previous.as_ref().map(|previous| previous.valid_until),
+        answered: kept.rotate_request.as_deref(),
+        is_taken,
     }
 }
 

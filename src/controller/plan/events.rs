@@ -29,10 +29,43 @@ impl News {
     }
 }
 
-/// The credentials of a client stand in their Secret.
-pub fn credentials_created(secret: &str) -> News {
-    let note = format!("the credentials stand in the Secret {secret}");
-    News { reason: "CredentialsCreated", action: "CreateCredentials", note }
+/// What became of the secrets of a client since the status was written last.
+pub fn of_credentials(old: &api::CredentialsStatus, new: &api::CredentialsStatus, secret: Option<&str>) -> Vec<News> {
+    let mut all = Vec::new();
+    let id = |status: &api::CredentialsStatus| status.current.as_ref().map(|current| current.id.clone());
+    if let Some(secret) = secret.filter(|_| new.current.is_some() && id(old) != id(new)) {
+        let former = new.previous.as_ref().filter(|previous| Some(&previous.id) == id(old).as_ref());
+        all.push(match former {
+            Some(former) => {
+                let note = format!(
+                    "a new client secret stands in the Secret {secret}; the former one is accepted until {}",
+                    former.valid_until.0
+                );
+                News { reason: "CredentialsRotated", action: "RotateCredentials", note }
+            }
+            None => {
+                let note = format!("the credentials stand in the Secret {secret}");
+                News { reason: "CredentialsCreated", action: "CreateCredentials", note }
+            }
+        });
+    }
+    let used = |status: &api::CredentialsStatus| {
+        status.previous.as_ref().and_then(|previous| Some((previous.id.clone(), previous.last_used.as_ref()?.0)))
+    };
+    if let Some((_, at)) = used(new).filter(|_| used(new) != used(old)) {
+        let note = format!("the former client secret is still in use, at {at}: somebody has not taken up the new one");
+        all.push(News { reason: "PreviousSecretUsed", action: "Authenticate", note });
+    }
+    let is_gone = |previous: &&api::PreviousSecret| new.previous.as_ref().is_none_or(|now| now.id != previous.id);
+    if let Some(gone) = old.previous.as_ref().filter(is_gone) {
+        let used = match &gone.last_used {
+            Some(at) => format!("it was used last at {}, as far as this replica knows", at.0),
+            None => "this replica has not seen it used".to_owned(),
+        };
+        let note = format!("the former client secret is no longer accepted; {used}");
+        all.push(News { reason: "PreviousSecretRemoved", action: "RemoveCredentials", note });
+    }
+    all
 }
 
 /// The Secret of a key was deleted, and is written again.

@@ -230,7 +230,7 @@ impl<'a> RingPlan<'a> {
             name,
             subject: self.key.clone(),
             mode,
-            type_: "Opaque",
+            type_: "Opaque".into(),
             immutable: true,
             labels: BTreeMap::from([
                 (MANAGED_BY_LABEL.to_owned(), MANAGED_BY_VALUE.to_owned()),

@@ -19,7 +19,7 @@ pub struct SecretWrite {
     /// How it is written.
     pub mode: SecretMode,
     /// `type`, which Kubernetes never lets change.
-    pub type_: &'static str,
+    pub type_: String,
     /// `immutable: true`: the API server refuses every later change of the data.
     pub immutable: bool,
     /// All labels that are ours to set.
@@ -109,7 +109,7 @@ impl SecretWrite {
                 owner_references: self.owner.as_ref().map(|owner| vec![owner.reference()]),
                 ..ObjectMeta::default()
             },
-            type_: Some(self.type_.to_owned()),
+            type_: Some(self.type_.clone()),
             immutable: self.immutable.then_some(true),
             data: Some(
                 self.data.iter().map(|(name, value)| (name.clone(), ByteString(value.expose().to_vec()))).collect(),
@@ -129,7 +129,7 @@ mod tests {
             name: ObjectName::new("monitoring", "grafana-oidc"),
             subject: ObjectKey::new(Kind::OidcClient, "monitoring", "grafana"),
             mode: SecretMode::Apply { uid: Some("u1".into()), resource_version: Some("7".into()) },
-            type_: "servicebinding.io/oauth2",
+            type_: "servicebinding.io/oauth2".into(),
             immutable: false,
             labels: BTreeMap::from([("a".into(), "b".into())]),
             annotations: BTreeMap::new(),

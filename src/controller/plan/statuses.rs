@@ -1,9 +1,10 @@
 //! Statuses, a function a kind. A status is planned only where it differs from the one on the object, and with it what a person
 //! should know about the difference.
 
+mod clients;
 mod rings;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{
     EventRecord, EventType, StatusPatch,
@@ -15,10 +16,7 @@ use crate::{
     api,
     controller::{
         checks::{Finding, Reason, Verdict},
-        index::{
-            record::{Record, Resource},
-            spec::ClientSecretSpec,
-        },
+        index::record::{Record, Resource},
         source::{Kind, ObjectKey},
     },
     realm::ObjectName,
@@ -27,6 +25,7 @@ use crate::{
 /// `status.keys` of a Realm holds no more.
 const MAX_REALM_KEYS: usize = 256;
 
+pub(super) use clients::oidc_client;
 pub(super) use rings::signing_key;
 
 /// What every status has.
@@ -144,49 +143,4 @@ pub(super) fn user(builder: &mut Builder<'_>, name: &ObjectName) {
     };
     let events = builder.events(&common, &old.conditions, &status.conditions, Vec::new());
     builder.patch(&common, &status, events);
-}
-
-pub(super) fn oidc_client(builder: &mut Builder<'_>, name: &ObjectName) {
-    let index = builder.index;
-    let (Some(record), Some(state)) = (index.world.clients.get(name), index.states.clients.get(name)) else { return };
-    let old = record.status.clone().unwrap_or_default();
-    let current = state.credential.as_ref().map(|credential| api::CurrentSecret {
-        id: credential.id.to_string(),
-        issued_at: credential.issued_at.map(Time),
-        rotate_after: None,
-    });
-    let binding = binding(builder, name, record);
-    let news = match (&current, &binding) {
-        (Some(current), Some(binding)) if old_credential(&old) != Some(&current.id) => {
-            vec![(EventType::Normal, events::credentials_created(&binding.name))]
-        }
-        _ => Vec::new(),
-    };
-    let ready = match &state.client_id {
-        Some(client_id) => format!("the client {client_id} is served"),
-        None => String::new(),
-    };
-    let common = Common { name, record, verdict: &state.verdict, ready: &ready };
-    let status = api::OidcClientStatus {
-        observed_generation: record.meta.generation,
-        client_id: state.client_id.as_ref().map(ToString::to_string),
-        binding,
-        credentials: current.map(|current| api::CredentialsStatus { current: Some(current), previous: None }),
-        last_rotate_request: old.last_rotate_request.clone(),
-        conditions: builder.conditions(&common, &old.conditions),
-    };
-    let events = builder.events(&common, &old.conditions, &status.conditions, news);
-    builder.patch(&common, &status, events);
-}
-
-fn old_credential(old: &api::OidcClientStatus) -> Option<&String> {
-    old.credentials.as_ref()?.current.as_ref().map(|current| &current.id)
-}
-
-/// The Secret to bind to, as soon as it is there and ours.
-fn binding(builder: &Builder<'_>, name: &ObjectName, record: &Record<api::OidcClient>) -> Option<api::Binding> {
-    let ClientSecretSpec::Binding(binding) = &record.spec.as_ref()?.secret else { return None };
-    let key = ObjectKey { kind: Kind::OidcClient, name: name.clone() };
-    let is_there = builder.index.world.owned(&key).any(|(secret, _)| secret.name == binding.name);
-    is_there.then(|| api::Binding { name: binding.name.to_string() })
 }

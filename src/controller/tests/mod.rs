@@ -1,6 +1,7 @@
 //! What the house does, seen from its two ends: objects go in; published realms, Secrets, statuses and events come out.
 
 mod bindings;
+mod client_secrets;
 mod encryption_keys;
 mod fleet;
 mod key_sources;

@@ -186,7 +186,7 @@ fn how_a_client_authenticates_must_fit_what_it_has() {
         (
             json!({"credentials": {"secret": {"source": "Reference", "name": "x", "rotation": {"every": "9d"}}}}),
             "credentials.secret",
-            "rotation, metadata",
+            "rotation.every, metadata",
         ),
         (json!({"credentials": {"secret": {"keys": {"secret": "X"}}}}), "credentials.secret.keys", "the entries are"),
         (

@@ -24,7 +24,11 @@ pub(super) fn verify(
     let secrets = registered.map(|client| client.authentication.secrets.as_slice()).unwrap_or_default();
     let mut is_right = false;
     for secret in secrets {
-        is_right |= secret.matches(presented, now);
+        let is_it = secret.matches(presented, now);
+        if is_it {
+            secret.note_use(now);
+        }
+        is_right |= is_it;
     }
     for _ in secrets.len()..COMPARISONS {
         std::hint::black_box(NOBODYS.as_ref().is_some_and(|nobodys| nobodys.matches(presented, now)));

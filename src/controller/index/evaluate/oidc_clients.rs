@@ -5,11 +5,11 @@ use crate::{
     api,
     controller::{
         checks::{Finding, Reason, Verdict, conflicts, ownership, references, tenancy},
-        credentials::{self, Credential},
+        credentials::{self, Credential, Previous},
         index::{
             record::Record,
             spec::{BindingSpec, ClientSecretSpec, OidcClientSpec, RealmSpec, Scopes},
-            state::{ClientState, CredentialState, Serving},
+            state::{ClientState, CredentialState, PreviousState, Serving},
         },
         source::{Kind, ObjectKey},
     },
@@ -130,24 +130,49 @@ fn secrets(
     if !index.options.sees_secrets {
         return Ok(Vec::new());
     }
-    let credential = match &spec.secret {
+    let uid = record.meta.uid.as_deref();
+    let kept = |binding: &BindingSpec| credentials::kept(&index.world, owner, uid, binding);
+    let (current, previous, rotate_request) = match &spec.secret {
         ClientSecretSpec::None => return Ok(Vec::new()),
-        ClientSecretSpec::Reference { name, entry } => credentials::referenced(&index.world, owner, name, entry)
-            .map_err(|finding| state.verdict.resolved.push(finding))?,
+        ClientSecretSpec::Reference { name, entry, shadow } => {
+            let current = credentials::referenced(&index.world, owner, name, entry)
+                .map_err(|finding| state.verdict.resolved.push(finding))?;
+            match shadow.as_deref().and_then(kept) {
+                Some(kept) if kept.current.value == current.value => (kept.current, kept.previous, None),
+                // It was edited a moment ago, and what it held is about to be written down, unless nothing is.
+                Some(kept) if !record.meta.is_frozen => (current, Some(still_accepted(kept.current)), None),
+                _ => (current, None, None),
+            }
+        }
         ClientSecretSpec::Binding(binding) => {
             in_the_way(index, owner, binding, &mut state.verdict)?;
             if !binding.has_secret {
                 return Ok(Vec::new());
             }
-            let uid = record.meta.uid.as_deref();
-            credentials::generated(&index.world, owner, uid, binding)
-                .ok_or_else(|| state.verdict.programmed.push(pending(binding)))?
+            let kept = kept(binding).ok_or_else(|| state.verdict.programmed.push(pending(binding)))?;
+            (kept.current, kept.previous, kept.rotate_request)
         }
     };
-    let Credential { id, issued_at, value } = credential;
-    let secret = ClientSecret::new(id.clone(), value.expose(), None).ok_or(())?;
-    state.credential = Some(CredentialState { id, issued_at });
-    Ok(vec![secret])
+    let mut secrets = vec![ClientSecret::new(current.id.clone(), current.value.expose(), None).ok_or(())?];
+    let mut formers = None;
+    if let Some(Previous { id, valid_until, value }) = previous {
+        let mut secret = ClientSecret::new(id.clone(), value.expose(), Some(valid_until)).ok_or(())?;
+        // The client is judged anew at each event; that its former secret was used is not forgotten with that.
+        let known = index.states.clients.get(&owner.name).and_then(|old| old.credential.as_ref()?.previous.as_ref());
+        if let Some(known) = known.filter(|known| known.id == id) {
+            secret.last_use = known.last_use.clone();
+        }
+        formers = Some(PreviousState { id, valid_until, last_use: secret.last_use.clone() });
+        secrets.push(secret);
+    }
+    let Credential { id, issued_at, .. } = current;
+    state.credential = Some(CredentialState { id, issued_at, rotate_request, previous: formers });
+    Ok(secrets)
+}
+
+/// Until it is known for how long: the time of that is written down in a moment.
+fn still_accepted(former: Credential) -> Previous {
+    Previous { id: former.id, valid_until: jiff::Timestamp::MAX, value: former.value }
 }
 
 fn pending(binding: &BindingSpec) -> Finding {
@@ -161,7 +186,7 @@ fn in_the_way(index: &Index, owner: &ObjectKey, binding: &BindingSpec, verdict: 
     let is_refused = index.is_in_the_way(&name, owner);
     match ownership::standing(owner, index.world.secrets.get(&name), is_refused) {
         ownership::Standing::Foreign => {
-            verdict.resolved.push(ownership::foreign("spec.credentials.secret.name", &binding.name));
+            verdict.resolved.push(ownership::foreign(owner, "spec.credentials.secret.name", &binding.name));
             Err(())
         }
         _ => Ok(()),

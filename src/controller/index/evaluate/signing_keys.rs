@@ -141,7 +141,7 @@ fn missing(index: &Index, owner: &ObjectKey, ring: &Ring) -> Finding {
     let name = rings::secret_name(owner, ring.next_number());
     let is_refused = index.is_in_the_way(&name, owner);
     match ownership::standing(owner, index.world.secrets.get(&name), is_refused) {
-        ownership::Standing::Foreign => ownership::foreign("metadata.name", &name.name),
+        ownership::Standing::Foreign => ownership::foreign(owner, "metadata.name", &name.name),
         _ => Finding::new(Reason::KeyPending, "", format!("the key is about to be made, in the Secret {}", name.name)),
     }
 }

@@ -1,7 +1,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::SignedDuration;
+
 use super::{Problems, template::Template};
-use crate::{api, secret::Secret};
+use crate::{api, controller::checks::key_lifecycle::seconds, secret::Secret};
 
 /// An entry of every binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -9,6 +11,7 @@ use crate::{api, secret::Secret};
 pub enum Entry {
     ClientId,
     ClientSecret,
+    ClientSecretPrevious,
     Issuer,
     TokenEndpoint,
     Type,
@@ -17,14 +20,22 @@ pub enum Entry {
 
 impl Entry {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::ClientId, Self::ClientSecret, Self::Issuer, Self::TokenEndpoint, Self::Type, Self::Provider];
+    pub const ALL: [Self; 7] = [
+        Self::ClientId,
+        Self::ClientSecret,
+        Self::ClientSecretPrevious,
+        Self::Issuer,
+        Self::TokenEndpoint,
+        Self::Type,
+        Self::Provider,
+    ];
 
     /// The name that Service Binding for Kubernetes knows.
     pub fn kebab(self) -> &'static str {
         match self {
             Self::ClientId => "client-id",
             Self::ClientSecret => "client-secret",
+            Self::ClientSecretPrevious => "client-secret-previous",
             Self::Issuer => "issuer",
             Self::TokenEndpoint => "token-endpoint",
             Self::Type => "type",
@@ -49,6 +60,8 @@ pub struct BindingSpec {
     pub name: Arc<str>,
     /// Whether a client secret stands in it.
     pub has_secret: bool,
+    /// When a new secret takes over.
+    pub rotation: SecretRotation,
     /// Labels that the person wants.
     pub labels: BTreeMap<String, String>,
     /// Annotations that the person wants.
@@ -57,6 +70,21 @@ pub struct BindingSpec {
     pub deletion_policy: api::DeletionPolicy,
     entries: Vec<(Entry, String)>,
     templates: Vec<(String, Template)>,
+}
+
+/// When a new client secret takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecretRotation {
+    /// How long a secret is the current one; none: until a person asks for a new one.
+    pub every: Option<SignedDuration>,
+    /// For how long the former one is accepted.
+    pub overlap: SignedDuration,
+}
+
+impl From<api::SecretRotation> for SecretRotation {
+    fn from(rotation: api::SecretRotation) -> Self {
+        Self { every: rotation.every.map(seconds), overlap: seconds(rotation.overlap) }
+    }
 }
 
 /// What a binding tells.
@@ -68,15 +96,33 @@ pub struct Facts<'a> {
     pub token_endpoint: &'a str,
     /// None for a client without one.
     pub secret: Option<&'a Secret>,
+    /// The former one, while it is accepted.
+    pub previous: Option<&'a Secret>,
 }
 
 impl BindingSpec {
+    /// The Secret of ours beside a referenced one: it keeps the value that was seen last, and the one before while that is accepted.
+    /// The referenced one is somebody else's, and forgets what it held.
+    pub(super) fn shadow(client: &str, overlap: SignedDuration) -> Self {
+        let entries = [Entry::ClientSecret, Entry::ClientSecretPrevious];
+        Self {
+            name: format!("{client}-oidc-seen").into(),
+            has_secret: true,
+            rotation: SecretRotation { every: None, overlap },
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            deletion_policy: api::DeletionPolicy::Delete,
+            entries: entries.map(|entry| (entry, entry.kebab().to_owned())).into(),
+            templates: Vec::new(),
+        }
+    }
+
     pub(super) fn parse(name: String, has_secret: bool, spec: &api::ClientSecret, problems: &mut Problems) -> Self {
-        let wanted = Entry::ALL.into_iter().filter(|entry| has_secret || *entry != Entry::ClientSecret);
+        let is_secret = |entry: Entry| matches!(entry, Entry::ClientSecret | Entry::ClientSecretPrevious);
+        let wanted = Entry::ALL.into_iter().filter(|entry| has_secret || !is_secret(*entry));
         let entries: Vec<_> = wanted.map(|entry| (entry, entry.name(spec.key_style, &spec.keys))).collect();
         for key in spec.keys.keys() {
-            // The former secret has its place here before it has its rotation.
-            if key != "client-secret-previous" && Entry::ALL.iter().all(|entry| entry.kebab() != key) {
+            if Entry::ALL.iter().all(|entry| entry.kebab() != key) {
                 problems.push(format!("spec.credentials.secret.keys[{key}]"), "there is no such entry");
             }
         }
@@ -94,6 +140,7 @@ impl BindingSpec {
         Self {
             name: name.into(),
             has_secret,
+            rotation: spec.rotation.unwrap_or_default().into(),
             labels: spec.metadata.labels.clone(),
             annotations: spec.metadata.annotations.clone(),
             deletion_policy: spec.deletion_policy,
@@ -104,7 +151,16 @@ impl BindingSpec {
 
     /// The name of the entry with the client secret; none where it has none.
     pub fn secret_entry(&self) -> Option<&str> {
-        self.entries.iter().find(|(entry, _)| *entry == Entry::ClientSecret).map(|(_, name)| name.as_str())
+        self.entry(Entry::ClientSecret)
+    }
+
+    /// The name of the entry with the former client secret; none where it has no secret.
+    pub fn previous_entry(&self) -> Option<&str> {
+        self.entry(Entry::ClientSecretPrevious)
+    }
+
+    fn entry(&self, wanted: Entry) -> Option<&str> {
+        self.entries.iter().find(|(entry, _)| *entry == wanted).map(|(_, name)| name.as_str())
     }
 
     /// Every entry with its content.
@@ -113,6 +169,7 @@ impl BindingSpec {
             let value = match entry {
                 Entry::ClientId => Secret::new(facts.client_id),
                 Entry::ClientSecret => facts.secret?.clone(),
+                Entry::ClientSecretPrevious => facts.previous?.clone(),
                 Entry::Issuer => Secret::new(facts.issuer),
                 Entry::TokenEndpoint => Secret::new(facts.token_endpoint),
                 Entry::Type => Secret::new("oauth2"),
@@ -149,7 +206,8 @@ mod tests {
             problems.finish(binding).map_err(|problems| problems.into_iter().map(|p| p.field).collect::<Vec<_>>())?;
         let secret = Secret::new("s");
         let secret = has_secret.then_some(&secret);
-        let facts = Facts { client_id: "app", issuer: "https://i", token_endpoint: "https://i/token", secret };
+        let facts =
+            Facts { client_id: "app", issuer: "https://i", token_endpoint: "https://i/token", secret, previous: None };
         let text = |(name, value): (String, Secret)| (name, value.expose_str().unwrap().to_owned());
         Ok(binding.render(&facts).into_iter().map(text).collect())
     }

@@ -10,7 +10,7 @@ mod user;
 
 use std::fmt::Display;
 
-pub use binding::{BindingSpec, Entry, Facts};
+pub use binding::{BindingSpec, Entry, Facts, SecretRotation};
 pub use group::GroupSpec;
 pub use oidc_client::{ClientSecretSpec, OidcClientSpec, Scopes};
 pub use realm::RealmSpec;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api,
-    controller::source::FieldProblem,
+    controller::{checks::key_lifecycle::seconds, source::FieldProblem},
     jose::{Algorithm, foreign::ForeignKeys},
     realm::{
         AccessTokenFormat, AuthMethod, ClientId, ClientKeys, Consent, GrantType, ObjectName, RedirectUri,
@@ -81,6 +81,8 @@ pub enum ClientSecretSpec {
         name: Arc<str>,
         /// The entry that holds the client secret.
         entry: String,
+        /// What remembers its former value; none: an edit is in force at once, and alone.
+        shadow: Option<Box<BindingSpec>>,
     },
 }
 
@@ -253,6 +255,10 @@ fn secret(client: &api::OidcClient, method: AuthMethod, problems: &mut Problems)
         (true, api::SecretSource::Reference) => ClientSecretSpec::Reference {
             name: name.into(),
             entry: Entry::ClientSecret.name(given.key_style, &given.keys),
+            shadow: given.rotation.map(|rotation| {
+                let client = client.metadata.name.as_deref().unwrap_or_default();
+                Box::new(BindingSpec::shadow(client, seconds(rotation.overlap)))
+            }),
         },
         (false, api::SecretSource::Reference) => {
             problems.push("spec.credentials.secret.source", "a client that uses no secret has none to refer to");
@@ -303,7 +309,7 @@ mod tests {
         let secret = match &spec.secret {
             ClientSecretSpec::None => "none".to_owned(),
             ClientSecretSpec::Binding(binding) => format!("{} {}", binding.name, binding.has_secret),
-            ClientSecretSpec::Reference { name, entry } => format!("{name}[{entry}]"),
+            ClientSecretSpec::Reference { name, entry, .. } => format!("{name}[{entry}]"),
         };
         (spec.method, secret)
     }

@@ -89,8 +89,13 @@ mod tests {
     #[test]
     fn every_place_is_filled_and_single_braces_are_text() {
         let secret = Secret::new("s3cret");
-        let facts =
-            Facts { client_id: "app", issuer: "https://i", token_endpoint: "https://i/token", secret: Some(&secret) };
+        let facts = Facts {
+            client_id: "app",
+            issuer: "https://i",
+            token_endpoint: "https://i/token",
+            secret: Some(&secret),
+            previous: None,
+        };
         let template =
             Template::parse(r#"{"id":"{{client_id}}","secret":"{{ client_secret }}","at":"{{ issuer }}"}"#, true);
         assert_eq!(
