@@ -194,7 +194,7 @@ impl Parts<'_> {
             labels,
             annotations,
             data,
-            owner: owner(key, record.meta.uid.clone(), binding.deletion_policy),
+            owner: Owner::by(binding.deletion_policy, key, record.meta.uid.clone()),
         }
     }
 }
@@ -219,12 +219,6 @@ fn standing_of(kept: &Credentials, is_taken: bool) -> secret_rotation::Standing<
         answered: kept.rotate_request.as_deref(),
         is_taken,
     }
-}
-
-/// The owner that a policy asks for.
-pub(super) fn owner(key: &ObjectKey, uid: Option<String>, policy: DeletionPolicy) -> Option<Owner> {
-    let owner = || Owner { kind: key.kind, name: key.name.name.to_string(), uid };
-    (policy == DeletionPolicy::Delete).then(owner)
 }
 
 fn names<V>(map: &BTreeMap<String, V>) -> Vec<&str> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
-use super::{EventRecord, EventType, SecretDeletion, SecretMode, SecretWrite, bindings, build::Builder, events};
+use super::{EventRecord, EventType, Owner, SecretDeletion, SecretMode, SecretWrite, build::Builder, events};
 use crate::{
     api::{self, MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE},
     controller::{
@@ -238,7 +238,7 @@ impl<'a> RingPlan<'a> {
             ]),
             annotations,
             data: BTreeMap::from([(KEY_ENTRY.to_owned(), pem)]),
-            owner: bindings::owner(&self.key, self.record.meta.uid.clone(), self.spec.deletion_policy),
+            owner: Owner::by(self.spec.deletion_policy, &self.key, self.record.meta.uid.clone()),
         }
     }
 

@@ -7,7 +7,7 @@ use k8s_openapi::{
 };
 
 use super::super::source::{Kind, ObjectKey};
-use crate::{realm::ObjectName, secret::Secret};
+use crate::{api::DeletionPolicy, realm::ObjectName, secret::Secret};
 
 /// A Secret to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,12 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// The owner that a policy asks for.
+    pub fn by(policy: DeletionPolicy, key: &ObjectKey, uid: Option<String>) -> Option<Self> {
+        let owner = || Self { kind: key.kind, name: key.name.name.to_string(), uid };
+        (policy == DeletionPolicy::Delete).then(owner)
+    }
+
     /// As `metadata.ownerReferences` has it: `controller: true`, not blocking the owner's deletion. Without a `uid` the field is
     /// empty, which only a directory accepts.
     pub fn reference(&self) -> OwnerReference {
