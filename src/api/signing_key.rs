@@ -291,10 +291,27 @@ pub struct SigningKeyStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub keys: Vec<SigningKeyVersion>,
+    /// Keys whose Secrets are gone and that no process has any more, for as long as somebody may hold a token that they have signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub lost_keys: Vec<LostKey>,
     /// Ready, Accepted, ResolvedRefs, Programmed; Reconciling and Stalled only while they are true.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A key that is gone, and not because its time was over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct LostKey {
+    /// The RFC 7638 thumbprint.
+    pub kid: String,
+    /// The Secret that held it.
+    pub secret_name: String,
+    /// When it was missed first.
+    pub noticed_at: Time,
 }
 
 /// A key of the ring.

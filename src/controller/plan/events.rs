@@ -1,4 +1,3 @@
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{
@@ -78,13 +77,21 @@ pub fn key_restored(key: &Generation) -> News {
     News { reason: "KeyRestored", action: "RestoreKey", note }
 }
 
+/// A key is gone, and not because its time was over.
+pub fn key_lost(key: &api::LostKey) -> News {
+    let note = format!(
+        "the Secret {} of the key {} is gone, and the key with it: what it has signed is refused",
+        key.secret_name, key.kid
+    );
+    News { reason: "KeyLost", action: "LoseKey", note }
+}
+
 /// What became of the keys of a ring since the status was written last, with how grave it is; `encrypts` says that its keys are of
 /// use `enc`.
 pub fn of_keys(
     old: &[api::SigningKeyVersion],
     new: &[api::SigningKeyVersion],
     encrypts: bool,
-    now: Timestamp,
 ) -> Vec<(EventType, News)> {
     let news = |reason, action, note| News { reason, action, note };
     let mut all = Vec::new();
@@ -118,18 +125,6 @@ pub fn of_keys(
                 all.push((EventType::Normal, news("KeyRemoved", "RemoveKey", note)));
             }
             _ => {}
-        }
-    }
-    let is_in_use = |key: &&api::SigningKeyVersion| !matches!(key.state, KeyState::Removed | KeyState::Revoked);
-    for gone in old.iter().filter(is_in_use) {
-        let is_there = new.iter().any(|key| key.kid == gone.kid);
-        let was_to_go = gone.removed_at.as_ref().is_some_and(|at| at.0 <= now);
-        if !is_there && !was_to_go {
-            let note = format!(
-                "the Secret {} of the key {} is gone, and the key with it: what it has signed is refused",
-                gone.secret_name, gone.kid
-            );
-            all.push((EventType::Warning, news("KeyLost", "LoseKey", note)));
         }
     }
     all

@@ -359,7 +359,7 @@ fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
 
 /// More by hand, with PROPTEST_CASES.
 fn cases() -> u32 {
-    variable("PROPTEST_CASES").unwrap_or(24)
+    variable("PROPTEST_CASES").unwrap_or(16)
 }
 
 /// The same at each run, so that a red test stays red; others by hand, with PROPTEST_RNG_SEED.

@@ -253,6 +253,20 @@ fn a_secret_that_is_lost_for_good_is_replaced_at_once_and_that_is_said() {
     assert_ne!(signer(&house), kid);
     assert_eq!(house.ready(Kind::SigningKey, "identity", "ring"), "True:Ready");
     assert!(events(&mut house).contains(&"KeyLost"));
+    assert_eq!(status(&house)["lostKeys"][0]["kid"], kid, "as long as somebody may wonder");
+    house.pass(seconds(631));
+    assert!(status(&house).get("lostKeys").is_none());
+    assert!(house.settle().is_empty());
+}
+
+#[test]
+fn a_ring_that_waits_for_its_realm_has_lost_nothing() {
+    let mut house = house(json!({"every": "10d"}));
+    let kid = signer(&house);
+    house.delete(Kind::Realm, "identity", "staff").settle();
+    house.put(staff()).settle();
+    assert_eq!(signer(&house), kid);
+    assert!(!events(&mut house).contains(&"KeyLost"));
 }
 
 #[test]

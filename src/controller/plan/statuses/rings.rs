@@ -1,19 +1,23 @@
 //! The status of a SigningKey: a view of what its Secrets say, so that nothing is lost with it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Common, MAX_REALM_KEYS};
 use crate::{
     api::{self, KeyState},
     controller::{
-        checks::{Finding, Reason, key_lifecycle, key_lifecycle::later, rotation::Generation},
+        checks::{
+            Finding, Reason, key_lifecycle,
+            key_lifecycle::{MAX_SKEW, later},
+            rotation::Generation,
+        },
         index::{
             spec::{KeySource, SigningKeySpec, algorithm_name},
             state::SigningKeyState,
         },
-        plan::{build::Builder, events},
-        source::Kind,
+        plan::{EventType, build::Builder, events},
+        source::{Kind, ObjectKey},
     },
     jose::KeyAlgorithm,
     realm::{Keyring, ObjectName},
@@ -21,6 +25,8 @@ use crate::{
 
 /// `status.keys` of a SigningKey holds no more.
 const MAX_RING_KEYS: usize = 64;
+/// `status.lostKeys` holds no more.
+const MAX_LOST_KEYS: usize = 16;
 
 /// What stands in the JWKS, by algorithm, the newest first.
 pub(super) fn of_realm(builder: &Builder<'_>, realm: &ObjectName) -> Vec<api::RealmKey> {
@@ -64,7 +70,14 @@ pub(in super::super) fn signing_key(builder: &mut Builder<'_>, name: &ObjectName
     }
     let spec = record.spec.as_deref();
     let encrypts = matches!(state.algorithm, Some(KeyAlgorithm::Encrypt(_)));
-    let news = events::of_keys(&old.keys, &keys, encrypts, builder.now);
+    let mut news = events::of_keys(&old.keys, &keys, encrypts);
+    let mut lost_keys = still_lost(builder, state, &old.lost_keys, &keys);
+    // A ring that is not accepted was not read: nothing is missed of it.
+    let missed = if state.verdict.is_accepted() { missed(&old.keys, &keys, builder.now) } else { Vec::new() };
+    news.extend(missed.iter().map(|key| (EventType::Warning, events::key_lost(key))));
+    lost_keys.extend(missed);
+    lost_keys.truncate(MAX_LOST_KEYS);
+    wake_for_lost(builder, name, state, &lost_keys);
     let newest = state.ring.keys.first();
     let common = Common { name, record, verdict: &verdict, ready: ready(spec, record.meta.rotate.as_deref()) };
     let status = api::SigningKeyStatus {
@@ -72,10 +85,51 @@ pub(in super::super) fn signing_key(builder: &mut Builder<'_>, name: &ObjectName
         next_rotation: newest.zip(spec).and_then(|(newest, spec)| next_rotation(newest, spec, builder.now)).map(Time),
         last_rotate_request: newest.and_then(|newest| newest.rotate_request.as_deref()).map(str::to_owned),
         keys,
+        lost_keys,
         conditions: builder.conditions(&common, &old.conditions),
     };
     let events = builder.events(&common, &old.conditions, &status.conditions, news);
     builder.patch(&common, &status, events);
+}
+
+/// Those of before that are not there again (a backup may have brought them back), until nothing that they have signed can be good.
+fn still_lost(
+    builder: &Builder<'_>,
+    state: &SigningKeyState,
+    old: &[api::LostKey],
+    keys: &[api::SigningKeyVersion],
+) -> Vec<api::LostKey> {
+    let is_there = |lost: &api::LostKey| keys.iter().any(|key| key.kid == lost.kid);
+    old.iter().filter(|lost| !is_there(lost) && end_of(builder, state, lost) > builder.now).cloned().collect()
+}
+
+/// When the last token of a lost key has expired.
+fn end_of(builder: &Builder<'_>, state: &SigningKeyState, lost: &api::LostKey) -> Timestamp {
+    let realm = state.realm.as_ref().and_then(|realm| builder.index.states.realms.get(realm));
+    let longest = realm.map_or(SignedDuration::ZERO, |realm| realm.longest_token);
+    later(lost.noticed_at.0, longest.saturating_add(MAX_SKEW))
+}
+
+fn wake_for_lost(builder: &mut Builder<'_>, name: &ObjectName, state: &SigningKeyState, lost: &[api::LostKey]) {
+    let key = ObjectKey { kind: Kind::SigningKey, name: name.clone() };
+    if let Some(end) = lost.iter().map(|lost| end_of(builder, state, lost)).min() {
+        builder.wake(&key, end);
+    }
+}
+
+/// Those that were in use and are gone.
+fn missed(old: &[api::SigningKeyVersion], keys: &[api::SigningKeyVersion], now: Timestamp) -> Vec<api::LostKey> {
+    let was_in_use = |key: &&api::SigningKeyVersion| {
+        !matches!(key.state, KeyState::Removed | KeyState::Revoked)
+            && key.removed_at.as_ref().is_none_or(|at| now < at.0)
+            && keys.iter().all(|other| other.kid != key.kid)
+    };
+    let lost = |key: &api::SigningKeyVersion| api::LostKey {
+        kid: key.kid.clone(),
+        secret_name: key.secret_name.clone(),
+        noticed_at: Time(now),
+    };
+    old.iter().filter(was_in_use).map(lost).collect()
 }
 
 fn version(key: &Generation, state: KeyState) -> api::SigningKeyVersion {
