@@ -1,6 +1,8 @@
 //! What the tests of this wing are made with: manifests in a line, a cluster that answers as an API server does, and a house in
 //! which the loop of index, plan and apply runs by hand.
 
+mod fields;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{LazyLock, Mutex},
@@ -135,6 +137,7 @@ pub struct FakeCluster {
     pub is_quiet: bool,
     /// Writes to these are refused.
     pub forbidden: Vec<Kind>,
+    fields: fields::Fields,
     counter: u64,
 }
 
@@ -144,8 +147,16 @@ impl FakeCluster {
         self.counter
     }
 
-    /// As `kubectl apply` with all that an API server adds.
-    pub fn put(&mut self, mut value: Value, now: Timestamp) -> Event {
+    /// As `kubectl replace` with all that an API server adds.
+    pub fn put(&mut self, value: Value, now: Timestamp) -> Event {
+        let key = object(&value).key();
+        if key.kind == Kind::Secret {
+            self.fields.put(&key, self.objects.get(&key), &value);
+        }
+        self.store(value, now)
+    }
+
+    fn store(&mut self, mut value: Value, now: Timestamp) -> Event {
         let version = self.next();
         let key = object(&value).key();
         let old = self.objects.get(&key);
@@ -241,7 +252,8 @@ impl FakeCluster {
             }
             (SecretMode::Create, None) => {
                 self.writes.push(format!("{verb} {key}"));
-                outcome.observed.push(self.put(value, now));
+                self.fields.created(&key, &value);
+                outcome.observed.push(self.store(value, now));
             }
             (SecretMode::Apply { uid, resource_version }, old) => {
                 let Some(old) = old else { return };
@@ -253,7 +265,8 @@ impl FakeCluster {
                 }
                 assert!(old["immutable"] != json!(true) || old["data"] == value["data"]);
                 self.writes.push(format!("{verb} {key}"));
-                outcome.observed.push(self.put(value, now));
+                let value = self.fields.apply(&key, &old, value);
+                outcome.observed.push(self.store(value, now));
             }
         }
     }

@@ -20,6 +20,7 @@ mod readme;
 #[path = "../support/suite.rs"]
 mod suite;
 
+mod client_secrets;
 mod conformance;
 mod explain;
 mod gitops;

@@ -174,6 +174,45 @@ async fn an_applied_secret_is_what_the_plan_says_and_only_the_one_that_was_meant
     }
 }
 
+/// What a creation wrote goes as well when it is no longer in the plan; what somebody else has added never does.
+#[tokio::test]
+async fn what_was_created_is_taken_away_by_the_first_plan_without_it_and_what_others_added_stays() {
+    let writer = writer().await;
+    let mut write = writer.secret("renamed", SecretMode::Create, "first");
+    write.data.insert("old-name".into(), Secret::new("hunter2"));
+    write.labels.insert("team".into(), "a".into());
+    write.owner = Some(Owner { kind: Kind::Realm, name: "staff".into(), uid: Some(writer.uid("staff").await) });
+    writer.write(write.clone()).await;
+    let theirs = r#"{"metadata":{"labels":{"theirs":"x"}},"stringData":{"theirs":"y"}}"#;
+    writer.namespace.kubectl(&["patch", "secret", "renamed", "--patch", theirs]);
+
+    write.data = BTreeMap::from([("value".into(), Secret::new("first")), ("new-name".into(), Secret::new("hunter2"))]);
+    write.labels.remove("team");
+    write.owner = None;
+    let found = writer.secrets().get("renamed").await.unwrap();
+    write.mode = SecretMode::over(&found);
+    let outcome = writer.write(write.clone()).await;
+    let [Event::Applied(Object::Secret(answer))] = outcome.observed.as_slice() else { panic!("{outcome:?}") };
+    assert!(answer.metadata.managed_fields.is_none());
+    let after = writer.secrets().get("renamed").await.unwrap();
+    let names: Vec<_> = after.data.as_ref().unwrap().keys().collect();
+    assert_eq!(names, ["new-name", "theirs", "value"]);
+    let labels: Vec<_> = after.labels().keys().collect();
+    assert_eq!(labels, ["app.kubernetes.io/managed-by", "realmkeeper.dev/readable", "theirs"]);
+    assert!(after.owner_references().is_empty(), "{:?}", after.owner_references());
+    let ours: Vec<_> = after.managed_fields().iter().filter(|e| e.manager.as_deref() == Some("realmkeeper")).collect();
+    assert_eq!(ours.len(), 1, "{ours:?}");
+    assert_eq!(ours[0].operation.as_deref(), Some("Apply"));
+    assert_eq!((after.uid(), after.type_), (found.uid(), found.type_));
+
+    // Again and again, with nothing left to be moved.
+    write.data.remove("new-name");
+    write.mode = SecretMode::over(&writer.secrets().get("renamed").await.unwrap());
+    writer.write(write).await;
+    let entries = writer.namespace.secret("renamed", SOON).await;
+    assert_eq!(entries, BTreeMap::from([("theirs".into(), "y".into()), ("value".into(), "first".into())]));
+}
+
 /// A replica that was paused wakes with a plan of before: what its successor wrote meanwhile must stand.
 #[tokio::test]
 async fn a_plan_made_of_an_earlier_version_changes_nothing() {

@@ -1,6 +1,8 @@
 //! Plans against the API server: what is ours is written by server-side apply, what is new by `create`, so that nothing of
 //! anybody else is ever overwritten.
 
+mod field_ownership;
+
 use std::{
     collections::BTreeSet,
     sync::{Mutex, PoisonError},
@@ -122,17 +124,17 @@ impl KubernetesApplier {
             }
         }
         let answer = match &write.mode {
-            SecretMode::Create => ask(api.create(&create_params(), &manifest)).await,
-            SecretMode::Apply { .. } => {
-                ask(api.patch(&write.name.name, &apply_params(), &Patch::Apply(&manifest))).await
-            }
+            SecretMode::Create => ask(async { api.create(&create_params(), &manifest).await.map(Some) }).await,
+            SecretMode::Apply { .. } => ask(field_ownership::apply(&api, &write.name.name, manifest)).await,
         };
         let failed = |message| {
             Written::Failed(WriteFailure { subject: write.subject.clone(), secret: Some(write.name.clone()), message })
         };
         match answer {
-            Answer::Done(secret) => Written::Done(Some(Event::Applied(Object::from(without_managed_fields(secret))))),
-            Answer::Overtaken => Written::Done(None),
+            Answer::Done(Some(secret)) => {
+                Written::Done(Some(Event::Applied(Object::from(without_managed_fields(secret)))))
+            }
+            Answer::Done(None) | Answer::Overtaken => Written::Done(None),
             Answer::Failed(message) => failed(message),
             Answer::Exists => match ask(api.get_metadata(&write.name.name)).await {
                 Answer::Done(found) if marks::is_known(found.labels()) => Written::Done(None),

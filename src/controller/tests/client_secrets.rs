@@ -208,6 +208,39 @@ fn a_foreign_secret_is_taken_over_only_where_its_owner_says_so() {
     assert_eq!(entry(&house, "client-secret").as_deref(), Some("in-use-for-years"));
     assert!(accepts(&house, "in-use-for-years"));
     assert_eq!(house.object(Kind::Secret, "identity", "app-oidc")["type"], "Opaque", "it can't be changed");
+
+    // What was theirs stays theirs, whatever becomes of ours.
+    house.put(asked(app(json!({"rotation": {"overlap": "1h"}})), "1")).settle();
+    house.pass(DAY);
+    assert_eq!(entry(&house, "client-secret-previous"), None);
+    assert_eq!(entry(&house, "more").as_deref(), Some("theirs"));
+    house.put(asked(app(json!({"keyStyle": "Env"})), "1")).settle();
+    assert_eq!(names(&house), ["CLIENT_ID", "CLIENT_SECRET", "ISSUER", "PROVIDER", "TOKEN_ENDPOINT", "TYPE", "more"]);
+}
+
+fn names(house: &House) -> Vec<&str> {
+    house.object(Kind::Secret, "identity", "app-oidc")["data"].as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn whatever_the_binding_becomes_the_secret_has_that_and_what_others_added() {
+    let mut house = house(json!({"metadata": {"labels": {"team": "a"}}, "template": {"url": "{{ issuer }}"}}));
+    let key = ObjectKey::new(Kind::Secret, "identity", "app-oidc");
+    let mut added = house.cluster.objects[&key].clone();
+    added["data"]["theirs"] = json!("eQ==");
+    added["metadata"]["labels"]["theirs"] = json!("x");
+    house.put(added);
+    let secret = entry(&house, "client-secret");
+    house.put(app(json!({"keyStyle": "Env", "deletionPolicy": "Retain"}))).settle();
+    assert_eq!(names(&house), ["CLIENT_ID", "CLIENT_SECRET", "ISSUER", "PROVIDER", "TOKEN_ENDPOINT", "TYPE", "theirs"]);
+    assert_eq!(entry(&house, "CLIENT_SECRET"), secret);
+    let metadata = &house.cluster.objects[&key]["metadata"];
+    assert!(metadata.get("ownerReferences").is_none(), "{metadata}");
+    let labels: Vec<_> = metadata["labels"].as_object().unwrap().keys().collect();
+    assert_eq!(labels, ["app.kubernetes.io/managed-by", "realmkeeper.dev/readable", "theirs"]);
+    house.put(app(json!({}))).settle();
+    assert_eq!(house.cluster.objects[&key]["metadata"]["ownerReferences"].as_array().unwrap().len(), 1);
+    assert!(house.settle().is_empty());
 }
 
 #[test]
