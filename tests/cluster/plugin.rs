@@ -415,3 +415,30 @@ async fn rotate_shows_how_a_key_comes_and_takes_over() {
     let late = rotate("skey/slow", &["--timeout", "10s"]);
     assert!(late.code == 1 && late.err.contains("which is later than --timeout allows"), "{late:?}");
 }
+
+#[tokio::test]
+async fn rotate_shows_how_a_client_secret_is_replaced() {
+    let own = namespace("rotate-secret").await;
+    let served = by(shared_operator(), &own);
+    let robot = json!({"grantTypes": ["client_credentials"], "redirectUris": []});
+    let robot = served.child("OidcClient", "robot", robot);
+    served.apply([served.realm(json!({})), robot]).await;
+    let former = served.until_ready("OidcClient", "robot").await["credentials"]["current"]["id"].clone();
+    let secret = |entries: &std::collections::BTreeMap<String, String>| entries["client-secret"].clone();
+    let before = secret(&served.until_secret("robot-oidc").await);
+    let shell = Shell::admin(&shared_cluster().plane);
+    let done = shell.plugin(&["rotate", "oidcclient/robot", "-n", &own.name, "--timeout", "60s", "-o", "json"]).json();
+    assert_eq!(done["outcome"], "Done", "{done}");
+    let steps: Vec<_> = done["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["Requested", "Acknowledged", "CredentialsIssued", "FormerValidUntil"]);
+    assert_eq!(done["steps"][3]["id"], former);
+    let entries = served.until_secret("robot-oidc").await;
+    assert_ne!(secret(&entries), before);
+    assert_eq!(entries["client-secret-previous"], before);
+    assert!(
+        !done.to_string().contains(&before) && !done.to_string().contains(&secret(&entries)),
+        "no secret is printed"
+    );
+    let tree = shell.plugin(&["status", &own.name, "-n", &own.name]).good();
+    assert!(tree.contains("the former are valid for "), "{tree}");
+}
