@@ -101,7 +101,7 @@ pub fn object(value: &Value) -> Object {
 
 /// Secrets that count up, and keys that are made once for all tests.
 #[derive(Debug, Default)]
-pub struct TestGenerator(u32, u32);
+pub struct TestGenerator(u32, u32, u32);
 
 static KEYS: LazyLock<Mutex<HashMap<(KeyAlgorithm, u32), Secret>>> = LazyLock::new(Mutex::default);
 
@@ -112,7 +112,8 @@ impl Generator for TestGenerator {
     }
 
     fn id(&mut self) -> Result<String, jose::Error> {
-        Ok(format!("id-{}", self.0 + 1))
+        self.2 += 1;
+        Ok(format!("id-{}", self.2))
     }
 
     fn key(&mut self, algorithm: KeyAlgorithm) -> Result<Secret, jose::Error> {

@@ -33,6 +33,7 @@ mod plugin;
 mod quiet;
 mod replica;
 mod replicas;
+mod rival_secrets;
 mod rivals;
 mod schema;
 mod startup;

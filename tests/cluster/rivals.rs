@@ -49,10 +49,11 @@ async fn until_ready(namespace: &Namespace) {
     }
 }
 
-async fn ask(namespace: &Namespace, request: &str) {
+/// Asks for a rotation of an object, by kind and name.
+pub async fn ask(namespace: &Namespace, (kind, name): (&str, &str), request: &str) {
     let annotation = json!({"metadata": {"annotations": {"realmkeeper.dev/rotate": request}}});
-    let api = namespace.dynamic("SigningKey");
-    api.patch(RING, &PatchParams::default(), &Patch::Merge(annotation)).await.unwrap();
+    let api = namespace.dynamic(kind);
+    api.patch(name, &PatchParams::default(), &Patch::Merge(annotation)).await.unwrap();
 }
 
 /// Waits until the answer to this request signs, and every key before it is gone.
@@ -68,7 +69,7 @@ async fn until_rotated(namespace: &Namespace, request: &str) -> Value {
 }
 
 /// What an index that has seen all of the namespace would have written now.
-async fn planned(namespace: &Namespace) -> Plan {
+pub async fn planned(namespace: &Namespace) -> Plan {
     let client = operators_client(&quiet_cluster().plane).await;
     let (_tasks, mut events) = watch_namespace(&client, namespace);
     let mut index = Index::new(Options::new("http://localhost:8080", false).unwrap());
@@ -80,7 +81,8 @@ async fn planned(namespace: &Namespace) -> Plan {
     plan::build(&index, objects, Timestamp::now(), &mut SystemGenerator)
 }
 
-async fn secrets(namespace: &Namespace) -> Vec<Secret> {
+/// Every Secret as it stands.
+pub async fn secrets(namespace: &Namespace) -> Vec<Secret> {
     let api = Api::<Secret>::namespaced(namespace.client.clone(), &namespace.name);
     api.list(&Default::default()).await.unwrap().items
 }
@@ -93,7 +95,7 @@ async fn of_two_plans_from_one_state_the_first_wins_and_the_second_changes_nothi
     let first = Replica::start(&client, &namespace, Arc::new(applier(&client)));
     until_ready(&namespace).await;
     drop(first);
-    ask(&namespace, "both").await;
+    ask(&namespace, ("SigningKey", RING), "both").await;
 
     let (winner, loser) = (planned(&namespace).await, planned(&namespace).await);
     let names = |plan: &Plan| plan.secrets.iter().map(|write| write.name.name.to_string()).collect::<Vec<_>>();
@@ -101,20 +103,20 @@ async fn of_two_plans_from_one_state_the_first_wins_and_the_second_changes_nothi
     let (rival, applier) = (applier(&client), applier(&client));
     let outcome = applier.apply(winner).await;
     assert!(outcome.failed.is_empty() && !outcome.observed.is_empty(), "{outcome:?}");
-    let before = versions(&namespace).await;
+    let before = versions(&namespace, ("SigningKey", RING)).await;
     let outcome = rival.apply(Plan { events: Vec::new(), ..loser }).await;
     assert!(outcome.failed.is_empty() && outcome.foreign.is_empty(), "{outcome:?}");
-    assert_eq!(versions(&namespace).await, before);
+    assert_eq!(versions(&namespace, ("SigningKey", RING)).await, before);
 }
 
-/// Every Secret and the objects, with their versions.
-async fn versions(namespace: &Namespace) -> BTreeSet<String> {
+/// Every Secret, the Realm and this object, with their versions.
+pub async fn versions(namespace: &Namespace, rotated: (&str, &str)) -> BTreeSet<String> {
     let mut all: BTreeSet<_> = secrets(namespace)
         .await
         .into_iter()
         .map(|secret| format!("{} {}", secret.name_any(), secret.resource_version().unwrap()))
         .collect();
-    for (kind, name) in [("Realm", "staff"), ("SigningKey", RING)] {
+    for (kind, name) in [("Realm", "staff"), rotated] {
         let object = namespace.get(kind, name).await.unwrap();
         all.insert(format!("{kind} {}", object["metadata"]["resourceVersion"]));
     }
@@ -131,7 +133,7 @@ async fn two_that_lead_make_one_key_of_each_request() {
     let _both = [(); 2].map(|()| Replica::start(&client, &namespace, Arc::new(applier(&client))));
     until_ready(&namespace).await;
     for request in 0..REQUESTS {
-        ask(&namespace, &request.to_string()).await;
+        ask(&namespace, ("SigningKey", RING), &request.to_string()).await;
         until_rotated(&namespace, &request.to_string()).await;
     }
     assert_eq!(history.assert_one_active_key()[RING], REQUESTS + 1);
@@ -159,7 +161,7 @@ async fn kill_after(step: usize) -> bool {
     let died = CancellationToken::new();
     let leader = Mortal::new(applier(&client), step, died.clone());
     let leader = Replica::start(&client, &namespace, Arc::new(leader));
-    ask(&namespace, "one").await;
+    ask(&namespace, ("SigningKey", RING), "one").await;
     let is_over = async {
         until_rotated(&namespace, "one").await;
         // Its last write may be one after the status.

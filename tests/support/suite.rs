@@ -40,6 +40,7 @@ macro_rules! conformance {
             a_key_that_is_asked_for_takes_over_without_an_outage
             a_revoked_key_is_refused_at_once
             a_renewed_key_of_somebody_else_takes_over_as_any_other_does
+            a_client_secret_that_is_asked_for_takes_over_with_an_overlap
             discovery_says_what_the_realm_allows_and_no_more
             keys_of_both_algorithms_are_published
             client_credentials_give_a_token_that_verifies

@@ -129,3 +129,50 @@ pub async fn a_renewed_key_of_somebody_else_takes_over_as_any_other_does(served:
     })
     .await;
 }
+
+/// The new secret and the former one are both accepted for the overlap, and then the new one alone.
+pub async fn a_client_secret_that_is_asked_for_takes_over_with_an_overlap(served: &Served) {
+    let overlap = json!({"secret": {"rotation": {"overlap": "3s"}}});
+    let client =
+        served.child("OidcClient", "robot", json!({"grantTypes": ["client_credentials"], "credentials": overlap}));
+    served.apply([served.realm(json!({})), client.clone()]).await;
+    let former = served.relying_party("robot").await;
+    token(&former).await;
+
+    let mut asked = client;
+    asked["metadata"]["annotations"] = json!({"realmkeeper.dev/rotate": "now"});
+    served.apply([asked]).await;
+    let status = eventually("the answer", SOON, || async {
+        let status = served.resources.status("OidcClient", "robot").await.unwrap();
+        if status["lastRotateRequest"] == "now" { Ok(status) } else { Err(status) }
+    })
+    .await;
+    assert!(status["credentials"]["previous"]["validUntil"].is_string(), "{status}");
+    let entries = served.until_secret("robot-oidc").await;
+    assert_eq!(entries.get("client-secret-previous"), former.secret.as_ref());
+    assert_ne!(entries.get("client-secret"), former.secret.as_ref());
+    let current = RelyingParty { secret: entries.get("client-secret").cloned(), ..former.clone() };
+    let granted = [token(&current).await.0, token(&former).await.0];
+
+    let refused = eventually("the former secret is refused", SOON, || async {
+        let answer = former.token(&[("grant_type", "client_credentials")]).await;
+        if answer.status.is_success() { Err(answer) } else { Ok(answer) }
+    })
+    .await;
+    refused.assert_error(401, "invalid_client");
+    for granted in granted {
+        assert_eq!(current.introspect(&granted).await.body["active"], true, "what was granted to either stays good");
+    }
+    eventually("the former secret leaves the Secret", SOON, || async {
+        let entries = served.until_secret("robot-oidc").await;
+        let is_alone = !entries.contains_key("client-secret-previous");
+        if is_alone && entries.get("client-secret") == current.secret.as_ref() { Ok(()) } else { Err(is_alone) }
+    })
+    .await;
+    eventually("and the status", SOON, || async {
+        let status = served.until_ready("OidcClient", "robot").await;
+        if status["credentials"]["previous"].is_null() { Ok(()) } else { Err(status) }
+    })
+    .await;
+    token(&current).await;
+}
