@@ -1,5 +1,5 @@
 //! Rotation under load: nobody who does as he is told notices it. Three replicas behind one public URL answer token requests in
-//! turn, while a key is rotated again and again.
+//! turn, while keys and client secrets are rotated one after the other.
 
 use std::{
     sync::{
@@ -19,14 +19,27 @@ use crate::{
     harness::{Cluster, Operator, OperatorOptions, SOON},
 };
 
-/// Rotations.
+/// Rotations of each sort.
 const ROTATIONS: usize = 10;
 /// One request in so much time.
 const PACE: Duration = Duration::from_millis(20);
-/// A Secret that is mounted into a pod is seen late.
-const SECRET_SEEN_EVERY: Duration = Duration::from_secs(1);
+/// A Secret that is mounted into a pod is seen late: by then every replica knows it.
+const SECRET_SEEN_AFTER: Duration = Duration::from_secs(1);
+/// Longer than any test.
+const EVER: Duration = Duration::from_secs(3600);
 /// A resource server sees a token again so much later, well within the five seconds that it is valid for.
 const SEEN_AGAIN: Duration = Duration::from_secs(3);
+
+/// What the consumer of tokens does: by default as it is told.
+#[derive(Clone, Copy)]
+struct Manners {
+    /// It keeps the first JWK Set that it gets.
+    hoards_keys: bool,
+    /// It never reads its Secret again.
+    hoards_secret: bool,
+}
+
+const GOOD: Manners = Manners { hoards_keys: false, hoards_secret: false };
 
 /// A JWK Set, and until when it is not asked for again.
 type Cached = Option<(JwkSet, Instant)>;
@@ -38,8 +51,7 @@ struct Consumer {
     host: String,
     credentials: Mutex<(String, String)>,
     jwks: AsyncMutex<Cached>,
-    /// It keeps a JWK Set for so many times the `max-age`: 1 is what it is told.
-    hoards: u32,
+    manners: Manners,
     requests: AtomicUsize,
     fetches: AtomicUsize,
     stop: AtomicBool,
@@ -47,14 +59,14 @@ struct Consumer {
 }
 
 impl Consumer {
-    async fn of(namespace: &Namespace, replicas: &[Operator], hoards: u32) -> Arc<Self> {
+    async fn of(namespace: &Namespace, replicas: &[Operator], manners: Manners) -> Arc<Self> {
         Arc::new(Self {
             http: reqwest::Client::new(),
             replicas: replicas.iter().map(|replica| replica.address.clone()).collect(),
             host: replicas[0].url.trim_start_matches("http://").to_owned(),
             credentials: Mutex::new(credentials(namespace).await),
             jwks: AsyncMutex::default(),
-            hoards,
+            manners,
             requests: AtomicUsize::new(0),
             fetches: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
@@ -80,9 +92,10 @@ impl Consumer {
             under_way.join_all().await;
         });
         tasks.spawn(async move {
-            while !reader.stop.load(Ordering::Relaxed) {
-                sleep(SECRET_SEEN_EVERY).await;
-                *reader.credentials.lock().unwrap() = credentials(&namespace).await;
+            while !reader.stop.load(Ordering::Relaxed) && !reader.manners.hoards_secret {
+                let seen = credentials(&namespace).await;
+                sleep(SECRET_SEEN_AFTER).await;
+                *reader.credentials.lock().unwrap() = seen;
             }
         });
         tasks
@@ -141,7 +154,8 @@ impl Consumer {
         let request = self.http.get(format!("{replica}/realms/staff/jwks")).header("host", &self.host);
         let answer = request.send().await.map_err(|error| format!("{replica}: {error}"))?;
         let age = answer.headers()["cache-control"].to_str().unwrap().rsplit_once("max-age=").unwrap().1.to_owned();
-        let until = Instant::now() + Duration::from_secs(age.parse().unwrap()) * self.hoards;
+        let age = if self.manners.hoards_keys { EVER } else { Duration::from_secs(age.parse().unwrap()) };
+        let until = Instant::now() + age;
         Ok((answer.json().await.map_err(|error| error.to_string())?, until))
     }
 
@@ -172,12 +186,23 @@ fn active(ring: &Value) -> Option<String> {
 }
 
 /// Rotates the key so many times; each signs before the next is asked for.
-async fn rotate_keys(namespace: &Namespace, times: usize) {
+async fn rotate_keys(namespace: Namespace, times: usize) {
     for number in 0..times {
         let before = active(&namespace.get("SigningKey", "ring").await.unwrap());
-        rotate(namespace, "SigningKey", "ring", &format!("{number}-{}", jiff::Timestamp::now())).await;
+        rotate(&namespace, "SigningKey", "ring", &format!("{number}-{}", jiff::Timestamp::now())).await;
         let takes_over = |ring: &Value| active(ring).filter(|kid| Some(kid) != before.as_ref());
         namespace.until("SigningKey", "ring", SOON, takes_over).await;
+    }
+}
+
+/// Rotates the client's secret so many times; each time the overlap is waited for, as a person would.
+async fn rotate_secrets(namespace: Namespace, times: usize) {
+    for number in 0..times {
+        let before = credentials(&namespace).await;
+        rotate(&namespace, "OidcClient", "robot", &format!("{number}-{}", jiff::Timestamp::now())).await;
+        assert_ne!(credentials(&namespace).await, before, "the secret is another");
+        let is_over = |client: &Value| client["status"]["credentials"]["previous"].is_null().then_some(());
+        namespace.until("OidcClient", "robot", SOON, is_over).await;
     }
 }
 
@@ -193,7 +218,15 @@ fn manifests() -> String {
             "ring",
             json!({"realmRef": realm, "algorithm": "ES256", "rotation": {"prePublish": "2s"}}),
         ),
-        object("OidcClient", "robot", json!({"realmRef": realm, "grantTypes": ["client_credentials"]})),
+        object(
+            "OidcClient",
+            "robot",
+            json!({
+                "realmRef": realm,
+                "grantTypes": ["client_credentials"],
+                "credentials": {"secret": {"rotation": {"every": "90d", "overlap": "4s"}}},
+            }),
+        ),
     ];
     objects.map(|object| object.to_string()).join("\n---\n")
 }
@@ -208,32 +241,50 @@ async fn three_replicas(cluster: &Cluster) -> Vec<Operator> {
     replicas
 }
 
-/// At the end, a consumer that keeps the keys longer than it was told is refused: so what is shown of the good one is no accident.
+/// In the end: a consumer that keeps keys longer than it was told refuses good tokens, and one that never looks at its Secret again
+/// is refused. So what is shown of the good one is no accident.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_rotations_of_a_key_go_unnoticed_by_whoever_caches_as_he_is_told() {
+async fn ten_rotations_of_keys_and_secrets_go_unnoticed_by_whoever_caches_as_he_is_told() {
     let cluster = Cluster::start().await;
     let replicas = three_replicas(&cluster).await;
     let namespace = Namespace::create(&cluster.plane, "steady", json!({})).await;
     namespace.apply(&manifests());
     namespace.wait_for("Ready", &["realm/staff", "signingkey/ring", "oidcclient/robot"], SOON);
-    let consumer = Consumer::of(&namespace, &replicas, 1).await;
-    for replica in &consumer.replicas {
-        eventually("a token", SOON, || consumer.token(replica)).await;
+    let probe = Consumer::of(&namespace, &replicas, GOOD).await;
+    for replica in &probe.replicas {
+        eventually("a token", SOON, || probe.token(replica)).await;
     }
 
+    let consumer = Consumer::of(&namespace, &replicas, GOOD).await;
     let load = consumer.start(&namespace);
-    rotate_keys(&namespace, ROTATIONS).await;
+    tokio::join!(rotate_keys(namespace.clone(), ROTATIONS), rotate_secrets(namespace.clone(), ROTATIONS));
     sleep(SEEN_AGAIN).await;
     let failures = consumer.end(load).await;
     let (requests, fetches) = (consumer.requests.load(Ordering::Relaxed), consumer.fetches.load(Ordering::Relaxed));
-    let first = &failures[..failures.len().min(20)];
-    assert!(failures.is_empty(), "{} of {requests} requests failed: {first:#?}", failures.len());
+    assert!(
+        failures.is_empty(),
+        "{} of {requests} requests failed: {:#?}",
+        failures.len(),
+        &failures[..failures.len().min(20)]
+    );
     assert!(requests > 500 && fetches > ROTATIONS, "{requests} requests, {fetches} fetches of the JWK Set");
 
-    let greedy = Consumer::of(&namespace, &replicas, 20).await;
-    let load = greedy.start(&namespace);
-    rotate_keys(&namespace, 1).await;
+    // One each: a consumer whose secret is refused gets no token of a new key.
+    let (keys, secret) = (Manners { hoards_keys: true, ..GOOD }, Manners { hoards_secret: true, ..GOOD });
+    let hoards_keys = Consumer::of(&namespace, &replicas, keys).await;
+    let hoards_secret = Consumer::of(&namespace, &replicas, secret).await;
+    let loads = [&hoards_keys, &hoards_secret].map(|greedy| greedy.start(&namespace));
+    let has_keys = || async { hoards_keys.jwks.lock().await.is_some().then_some(()).ok_or("no JWK Set yet") };
+    eventually("it has keys to hoard", SOON, has_keys).await;
+    tokio::join!(rotate_keys(namespace.clone(), 1), rotate_secrets(namespace.clone(), 1));
     sleep(Duration::from_secs(1)).await;
-    let failures = greedy.end(load).await;
-    assert!(failures.iter().any(|failure| failure.contains("is not in the JWK Set")), "{failures:?}");
+    let [first, second] = loads;
+    for (greedy, load, expected) in
+        [(&hoards_keys, first, "is not in the JWK Set"), (&hoards_secret, second, "invalid_client")]
+    {
+        let failures = greedy.end(load).await;
+        let (count, some) = (failures.len(), failures.first());
+        let are_expected = count > 0 && failures.iter().all(|failure| failure.contains(expected));
+        assert!(are_expected, "{expected} was expected of {count} failures: {some:?}");
+    }
 }
