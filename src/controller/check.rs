@@ -1,24 +1,8 @@
 use super::{
-    checks::{Finding, Reason, Severity, Verdict},
     index::Options,
-    source::{Malformed, Object, ObjectKey},
-    survey::Survey,
+    source::{Malformed, Object},
+    survey::{Problem, Survey},
 };
-
-/// What the controller would say of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The object.
-    pub key: ObjectKey,
-    /// The path of the field to look at, such as `spec.realmRef`; empty for the object as a whole.
-    pub field: String,
-    /// Why: the reason that its condition would have.
-    pub reason: Reason,
-    /// A sentence.
-    pub message: String,
-    /// True where it refers to something that is not among the objects: in a cluster it might be there, or come later.
-    pub is_waiting: bool,
-}
 
 /// Judges these objects as if they were all there is, and writes nothing. What is parsed and what needs other objects is looked at;
 /// what the CRD's own rules refuse is [`super::validation`]'s. The problems come in the order of kinds and names.
@@ -28,21 +12,6 @@ pub fn check_objects(
     options: Options,
 ) -> Vec<Problem> {
     Survey::of(objects, malformed, options).problems()
-}
-
-/// What an object's verdict comes to.
-pub(super) fn problems(key: &ObjectKey, verdict: Option<&Verdict>) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = Vec::new();
-    for finding in verdict.into_iter().flat_map(Verdict::findings) {
-        let Finding { reason, field, message } = finding.clone();
-        let is_waiting = reason.severity() == Severity::Wait;
-        let problem = Problem { key: key.clone(), field, reason, message, is_waiting };
-        // What the operator would do by itself is no problem.
-        if reason.severity() != Severity::Underway && !problems.contains(&problem) {
-            problems.push(problem);
-        }
-    }
-    problems
 }
 
 #[cfg(test)]

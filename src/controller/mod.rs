@@ -33,6 +33,7 @@ mod tests;
 /// What the API server would say of an object, said in process.
 pub mod validation;
 
-pub use check::{Problem, check_objects};
+pub use check::check_objects;
 pub use index::Options;
 pub use run::{Clock, Controller, ControllerError};
+pub use survey::Problem;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::check::{Problem, check_objects};
 use super::checks::Reason;
 use super::index::Options;
 use super::source::directory::{list, read, twice};
 use super::source::manifest::{FileProblem, Manifest};
 use super::source::{FieldProblem, Malformed, Object, ObjectKey};
+use super::{check::check_objects, survey::Problem};
 
 /// What a look at a directory found.
 #[derive(Debug, Default)]

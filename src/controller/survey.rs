@@ -1,10 +1,24 @@
 use super::{
-    check::{Problem, problems},
-    checks::tenancy,
+    checks::{Finding, Reason, Severity, Verdict, tenancy},
     index::{Index, Options, state::ClientState},
     source::{Event, Kind, Malformed, Object, ObjectKey},
 };
 use crate::realm::{ObjectName, Registry};
+
+/// What the controller would say of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The object.
+    pub key: ObjectKey,
+    /// The path of the field to look at, such as `spec.realmRef`; empty for the object as a whole.
+    pub field: String,
+    /// Why: the reason that its condition would have.
+    pub reason: Reason,
+    /// A sentence.
+    pub message: String,
+    /// True where it refers to something that is not among the objects: in a cluster it might be there, or come later.
+    pub is_waiting: bool,
+}
 
 /// Objects judged once, as if they were all there is, and what would be served of them; nothing is written.
 #[derive(Debug)]
@@ -60,4 +74,19 @@ impl Survey {
             .filter(|(name, spec)| spec.realm == *realm && tenancy::client_id_of(spec, name).as_str() == client_id);
         theirs.map(|(name, _)| name.clone()).collect()
     }
+}
+
+/// What an object's verdict comes to.
+fn problems(key: &ObjectKey, verdict: Option<&Verdict>) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for finding in verdict.into_iter().flat_map(Verdict::findings) {
+        let Finding { reason, field, message } = finding.clone();
+        let is_waiting = reason.severity() == Severity::Wait;
+        let problem = Problem { key: key.clone(), field, reason, message, is_waiting };
+        // What the operator would do by itself is no problem.
+        if reason.severity() != Severity::Underway && !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+    problems
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{
     conformance::by,
-    control_plane::{Namespace, process::free_port, wait::eventually},
-    harness::{Cluster, Operator, OperatorOptions, SOON, http, shared_cluster, shared_operator},
+    control_plane::{Namespace, wait::eventually},
+    harness::{Cluster, Operator, SOON, http, shared_cluster, shared_operator, two_replicas},
     suite::{relying_party::RelyingParty, served::Served},
 };
 
@@ -198,12 +198,7 @@ async fn a_secret_of_somebody_else_is_taken_over_when_its_owner_says_so() {
 /// What both replicas remember of a Secret that is not ours stands in one of ours, which the one that writes has made.
 #[tokio::test]
 async fn an_edited_secret_of_somebody_else_is_followed_by_every_replica() {
-    let cluster = Cluster::start().await;
-    let options =
-        OperatorOptions { public_url: Some(format!("http://127.0.0.1:{}", free_port())), ..Default::default() };
-    let first = cluster.operator("first", options.clone()).await;
-    cluster.until_leader("first", SOON).await;
-    let second = cluster.operator("second", options).await;
+    let (cluster, first, second) = two_replicas().await;
     let app = app_in(&cluster, &first).await;
     let kubectl = |arguments: &[&str]| app.namespace.kubectl(arguments);
     kubectl(&["create", "secret", "generic", "given", "--from-literal=client-secret=one"]);

@@ -22,6 +22,17 @@ pub const SYSTEM: &str = "realmkeeper-system";
 /// How long things may take that should take seconds.
 pub const SOON: Duration = Duration::from_secs(20);
 
+/// An audit policy: every request of the operators that is not a read. The stage before the answer would count each twice.
+pub const WRITES_OF_OURS: &str = r#"
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: None, verbs: [get, list, watch]}
+  - {level: Metadata, users: ["system:serviceaccount:realmkeeper-system:realmkeeper"]}
+  - {level: None}
+"#;
+
 /// A control plane that Realmkeeper is installed in.
 pub struct Cluster {
     pub plane: ControlPlane,
@@ -144,6 +155,17 @@ pub fn quiet_cluster() -> &'static Cluster {
 pub fn shared_operator() -> &'static Operator {
     static OPERATOR: OnceLock<Operator> = OnceLock::new();
     OPERATOR.get_or_init(|| blocking(shared_cluster().operator("shared", OperatorOptions::default())))
+}
+
+/// Two replicas behind one public URL, in a cluster of their own; the first holds the Lease.
+pub async fn two_replicas() -> (Cluster, Operator, Operator) {
+    let cluster = Cluster::start().await;
+    let options =
+        OperatorOptions { public_url: Some(format!("http://127.0.0.1:{}", free_port())), ..Default::default() };
+    let first = cluster.operator("first", options.clone()).await;
+    cluster.until_leader("first", SOON).await;
+    let second = cluster.operator("second", options).await;
+    (cluster, first, second)
 }
 
 /// A path of this repository.

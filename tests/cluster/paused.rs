@@ -16,20 +16,10 @@ use crate::{
     control_plane::{
         ControlPlane, Namespace, Options, apply, objects::kustomize, process::free_port, wait::eventually,
     },
-    harness::{Cluster, Operator, OperatorOptions, SOON, repository},
+    harness::{Cluster, Operator, OperatorOptions, SOON, WRITES_OF_OURS, repository},
     history::History,
 };
 
-/// Every write of the operators; a replica is known by the token that it has.
-const POLICY: &str = r#"
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-  - {level: None, verbs: [get, list, watch]}
-  - {level: Metadata, users: ["system:serviceaccount:realmkeeper-system:realmkeeper"]}
-  - {level: None}
-"#;
 /// One of each of these algorithms, named after it: so each has a key that signs.
 const RINGS: [&str; 4] = ["es256", "es384", "es512", "ed25519"];
 const CLIENTS: [&str; 4] = ["client-a", "client-b", "client-c", "client-d"];
@@ -107,7 +97,7 @@ async fn generation(namespace: &Namespace) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_paused_in_the_midst_of_rotations_undoes_and_doubles_nothing_when_it_wakes() {
-    let options = Options { audit: Some(POLICY.into()), controller_manager: true, ..Options::default() };
+    let options = Options { audit: Some(WRITES_OF_OURS.into()), controller_manager: true, ..Options::default() };
     let cluster = Cluster { plane: ControlPlane::start(options).await };
     apply(&cluster.plane, &kustomize(&repository("deploy")));
     let public_url = Some(format!("http://127.0.0.1:{}", free_port()));

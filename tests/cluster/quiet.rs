@@ -16,19 +16,9 @@ use serde_json::{Value, json};
 
 use crate::{
     control_plane::{ControlPlane, Options, apply, kubectl, objects::kustomize, process::free_port},
-    harness::{Cluster, OperatorOptions, SOON, repository},
+    harness::{Cluster, OperatorOptions, SOON, WRITES_OF_OURS, repository},
 };
 
-/// Every request of the operator's that is not a read. The stage before the answer would count each twice.
-const POLICY: &str = r#"
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-  - {level: None, verbs: [get, list, watch]}
-  - {level: Metadata, users: ["system:serviceaccount:realmkeeper-system:realmkeeper"]}
-  - {level: None}
-"#;
 const KINDS: [&str; 5] = ["Realm", "OidcClient", "User", "Group", "SigningKey"];
 const REALMS: usize = 15;
 /// Of them all, with the two default keys of each Realm.
@@ -202,7 +192,7 @@ async fn readiness(client: &Client) -> (usize, BTreeSet<String>) {
 
 #[tokio::test]
 async fn a_stable_system_of_500_objects_writes_nothing() {
-    let options = Options { audit: Some(POLICY.into()), controller_manager: true, ..Options::default() };
+    let options = Options { audit: Some(WRITES_OF_OURS.into()), controller_manager: true, ..Options::default() };
     let cluster = Cluster { plane: ControlPlane::start(options).await };
     let plane = &cluster.plane;
     apply(plane, &kustomize(&repository("deploy")));

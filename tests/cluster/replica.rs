@@ -119,7 +119,7 @@ impl Mortal {
 impl Applier for Mortal {
     async fn apply(&self, plan: Plan) -> ApplyOutcome {
         let mut outcome = ApplyOutcome::default();
-        for effect in effects(plan) {
+        for effect in plan.effects() {
             if self.left() == 0 {
                 self.died.cancel();
                 // It never comes back: the process is gone.
@@ -133,16 +133,4 @@ impl Applier for Mortal {
         }
         outcome
     }
-}
-
-/// Each write of a plan as a plan of its own, in the order in which they are made.
-fn effects(plan: Plan) -> Vec<Plan> {
-    let none = Plan::default;
-    let mut all = Vec::new();
-    all.extend(plan.secrets.into_iter().map(|write| Plan { secrets: vec![write], ..none() }));
-    all.extend(plan.deletions.into_iter().map(|deletion| Plan { deletions: vec![deletion], ..none() }));
-    all.extend(plan.resources.into_iter().map(|create| Plan { resources: vec![create], ..none() }));
-    all.extend(plan.statuses.into_iter().map(|patch| Plan { statuses: vec![patch], ..none() }));
-    all.extend(plan.events.into_iter().map(|event| Plan { events: vec![event], ..none() }));
-    all
 }

@@ -7,22 +7,10 @@ use serde_json::json;
 use crate::{
     control_plane::{
         Namespace,
-        process::free_port,
         wait::{eventually, throughout},
     },
-    harness::{Cluster, Operator, OperatorOptions, SOON, http},
+    harness::{Cluster, Operator, SOON, http, two_replicas},
 };
-
-/// Two replicas behind one public URL, in a cluster of their own; the first holds the Lease.
-async fn two_replicas() -> (Cluster, Operator, Operator) {
-    let cluster = Cluster::start().await;
-    let options =
-        OperatorOptions { public_url: Some(format!("http://127.0.0.1:{}", free_port())), ..Default::default() };
-    let first = cluster.operator("first", options.clone()).await;
-    cluster.until_leader("first", SOON).await;
-    let second = cluster.operator("second", options).await;
-    (cluster, first, second)
-}
 
 fn robot(name: &str) -> String {
     let spec = json!({"realmRef": {"name": "staff"}, "grantTypes": ["client_credentials"]});

@@ -57,6 +57,18 @@ impl Plan {
             && self.statuses.is_empty()
             && self.events.is_empty()
     }
+
+    /// Each write against an API server as a plan of its own, in the order in which they are made.
+    pub fn effects(self) -> Vec<Self> {
+        let none = Self::default;
+        let mut all = Vec::new();
+        all.extend(self.secrets.into_iter().map(|write| Self { secrets: vec![write], ..none() }));
+        all.extend(self.deletions.into_iter().map(|deletion| Self { deletions: vec![deletion], ..none() }));
+        all.extend(self.resources.into_iter().map(|create| Self { resources: vec![create], ..none() }));
+        all.extend(self.statuses.into_iter().map(|patch| Self { statuses: vec![patch], ..none() }));
+        all.extend(self.events.into_iter().map(|event| Self { events: vec![event], ..none() }));
+        all
+    }
 }
 
 /// A generated Secret that is no longer wanted (its binding was renamed, or its owner is gone where nobody collects garbage).

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use crate::{
     api::ROTATE_ANNOTATION,
     controller::{
-        plan::Plan,
         source::{Kind, ObjectKey},
         testing::{House, client, realm, secret, signing_key},
     },
@@ -63,7 +62,7 @@ impl Mortal {
                 return;
             }
             self.house.index.replan(std::mem::take(&mut plan.deferred));
-            for effect in effects(plan) {
+            for effect in plan.effects() {
                 if self.left == Some(0) {
                     self.die();
                     break;
@@ -105,18 +104,6 @@ impl Mortal {
             assert!(keys.iter().filter(|key| key["state"] == "Active").count() <= 1, "{keys:?}");
         }
     }
-}
-
-/// Each write of a plan as a plan of its own, in the order in which they are made.
-fn effects(plan: Plan) -> Vec<Plan> {
-    let none = Plan::default;
-    let mut all = Vec::new();
-    all.extend(plan.secrets.into_iter().map(|write| Plan { secrets: vec![write], ..none() }));
-    all.extend(plan.deletions.into_iter().map(|deletion| Plan { deletions: vec![deletion], ..none() }));
-    all.extend(plan.resources.into_iter().map(|create| Plan { resources: vec![create], ..none() }));
-    all.extend(plan.statuses.into_iter().map(|patch| Plan { statuses: vec![patch], ..none() }));
-    all.extend(plan.events.into_iter().map(|event| Plan { events: vec![event], ..none() }));
-    all
 }
 
 /// The cluster as it stands, but for what may differ: times, and the values of keys, secrets and their ids, of which it still
