@@ -27,10 +27,10 @@ pub struct Credentials {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
     )]
     pub service_accounts: Vec<ServiceAccount>,
-    /// The client's public keys (RFC 7517), for private_key_jwt.
+    /// The client's public keys (RFC 7517): for private_key_jwt, signed request objects, and what is encrypted for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Jwks>,
-    /// Where the client's public keys are fetched from, for private_key_jwt.
+    /// Where the client's public keys are fetched from.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<FetchedUri>")]
     pub jwks_uri: Option<String>,
@@ -216,7 +216,7 @@ pub struct Jwks {
             "self.kty == 'RSA' ? has(self.n) && has(self.e) : has(self.crv) && has(self.x) && (self.kty == 'OKP' || has(self.y))",
             "an RSA key has n and e, an EC key has crv, x and y, an OKP key has crv and x",
         ),
-        ("!has(self.use) || self.use == 'sig'", "use must be sig"),
+        ("!has(self.use) || self.use in ['sig', 'enc']", "use must be sig or enc"),
     ]))
 )]
 pub struct Jwk {

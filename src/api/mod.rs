@@ -9,6 +9,7 @@
 #![allow(clippy::duplicated_attributes, reason = "each printer column names its type again")]
 
 mod algorithm;
+mod client_metadata;
 mod common;
 mod crd;
 mod credentials;
@@ -16,6 +17,7 @@ mod duration;
 mod group;
 mod labels;
 mod oidc_client;
+mod oidc_client_status;
 mod realm;
 mod schema;
 mod selector;
@@ -23,6 +25,7 @@ mod signing_key;
 mod user;
 
 pub use algorithm::*;
+pub use client_metadata::*;
 pub use common::*;
 pub use crd::*;
 pub use credentials::*;
@@ -30,6 +33,7 @@ pub use duration::*;
 pub use group::*;
 pub use labels::*;
 pub use oidc_client::*;
+pub use oidc_client_status::*;
 pub use realm::*;
 pub use selector::*;
 pub use signing_key::*;

@@ -1,11 +1,14 @@
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{ClientId, Line, ObjectName, RedirectUri, ResourceUri, ScopeToken, cel_at};
+use super::schema::{
+    ClientId, FetchedUri, Line, ObjectName, RedirectUri, RequestUri, ResourceUri, ScopeToken, WebUri, cel_at,
+};
 use super::{
-    AccessTokenFormat, Credentials, Duration, DurationOrZero, RealmRef, RefreshTokenRotation, SigningAlgorithm,
+    AccessTokenFormat, ApplicationType, ContentEncryption, Credentials, Duration, DurationOrZero, GrantType,
+    JweAlgorithm, JwsAlgorithm, LocalizedMetadata, OidcClientStatus, RealmRef, RefreshTokenRotation, ResponseType,
+    SubjectType, TokenEndpointAuthMethod,
 };
 
 /// A relying party. Its fields carry the names of the OAuth client metadata registry (RFC 7591) in camelCase.
@@ -76,9 +79,116 @@ pub struct OidcClientSpec {
     /// What the client proves it with. Default: a generated secret in the Secret NAME-oidc.
     #[serde(default)]
     pub credentials: Credentials,
-    /// The algorithm of its ID tokens. Default: the Realm's.
+    /// The algorithm of the assertions of client_secret_jwt and private_key_jwt. Default: any that fits the method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id_token_signed_response_alg: Option<SigningAlgorithm>,
+    pub token_endpoint_auth_signing_alg: Option<JwsAlgorithm>,
+    /// Whether it sees the same `sub` as every other client, or one of its sector. Default: the Realm's; pairwise needs the Realm's
+    /// pairwiseSaltSecretRef.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_type: Option<SubjectType>,
+    /// A JSON array of redirect URIs at an https URL, whose host is the sector of all clients that are named there (OpenID Connect
+    /// Core section 8.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<FetchedUri>")]
+    pub sector_identifier_uri: Option<String>,
+    /// The algorithm of its ID tokens. HS256, HS384 and HS512 use the client's secret; none is for the code flow only. Default: the Realm's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_signed_response_alg: Option<JwsAlgorithm>,
+    /// How the key is encrypted that its ID tokens are encrypted with, for a key of jwks or jwksUri. Default: not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_alg: Option<JweAlgorithm>,
+    /// How its ID tokens are encrypted. Default A128CBC-HS256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_enc: Option<ContentEncryption>,
+    /// The algorithm of UserInfo responses as JWT. Default: plain JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<JwsAlgorithm>,
+    /// How the key is encrypted that UserInfo responses are encrypted with. Default: not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_alg: Option<JweAlgorithm>,
+    /// How UserInfo responses are encrypted. Default A128CBC-HS256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_enc: Option<ContentEncryption>,
+    /// The algorithm that its request objects must be signed with; none for unsigned ones. Default: any signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<JwsAlgorithm>,
+    /// How the key is encrypted that its request objects may be encrypted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_alg: Option<JweAlgorithm>,
+    /// How its request objects may be encrypted. Default A128CBC-HS256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_enc: Option<ContentEncryption>,
+    /// Whether every authorization request must be a signed request object (RFC 9101 section 10.5).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_signed_request_object: bool,
+    /// Where its request objects may be fetched from (OpenID Connect Core section 6.2), compared without the fragment. None: nowhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<RequestUri>", length(max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub request_uris: Vec<String>,
+    /// Seconds since the person last signed in, at the most, where the request does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 315_360_000))]
+    pub default_max_age: Option<u32>,
+    /// Whether its ID tokens must carry auth_time. They always do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_auth_time: bool,
+    /// The authentication context classes that it asks for where the request does not say, the preferred first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Line>", length(max = 16), extend("x-kubernetes-list-type" = "set"))]
+    pub default_acr_values: Vec<String>,
+    /// Where somebody else may send a person to sign in to it (OpenID Connect Core section 4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<FetchedUri>")]
+    pub initiate_login_uri: Option<String>,
+    /// What is loaded in a frame when the person signs out (OpenID Connect Front-Channel Logout section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<FetchedUri>")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether `iss` and `sid` are sent with it. They always are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frontchannel_logout_session_required: bool,
+    /// Where a logout token is sent when the person signs out (OpenID Connect Back-Channel Logout section 2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<FetchedUri>")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether the logout token must carry `sid`. It always does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_session_required: bool,
+    /// What kind of application it is. Default web.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub application_type: ApplicationType,
+    /// Its home page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<WebUri>")]
+    pub client_uri: Option<String>,
+    /// Its logo, which people see when they sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<WebUri>")]
+    pub logo_uri: Option<String>,
+    /// What it does with what it learns about people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<WebUri>")]
+    pub policy_uri: Option<String>,
+    /// Its terms of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<WebUri>")]
+    pub tos_uri: Option<String>,
+    /// What people read about it, in other languages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["locale"]))]
+    pub localized: Vec<LocalizedMetadata>,
+    /// Who is responsible for it: e-mail addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Line>", length(max = 16), extend("x-kubernetes-list-type" = "set"))]
+    pub contacts: Vec<String>,
+    /// The software that it is an instance of (RFC 7591 section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Line>")]
+    pub software_id: Option<String>,
+    /// The version of that software.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Line>")]
+    pub software_version: Option<String>,
     /// What differs from the Realm's `tokens`.
     #[serde(default)]
     pub tokens: ClientTokens,
@@ -89,6 +199,10 @@ pub struct OidcClientSpec {
     /// for the client.
     #[serde(default)]
     pub consent: Consent,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 const RULES: &[(&str, &str, &str)] = &[
@@ -115,10 +229,57 @@ const RULES: &[(&str, &str, &str)] = &[
     ),
     (
         ".responseTypes",
-        "!has(self.responseTypes) || !('code' in self.responseTypes) \
+        "!has(self.responseTypes) || !self.responseTypes.exists(type, type == 'code' || type.startsWith('code ')) \
          || (has(self.grantTypes) && size(self.grantTypes) > 0 ? 'authorization_code' in self.grantTypes \
          : has(self.redirectUris) && size(self.redirectUris) > 0)",
-        "the response type code needs the grant type authorization_code",
+        "a response type with code needs the grant type authorization_code",
+    ),
+    (
+        ".responseTypes",
+        "!has(self.responseTypes) || !self.responseTypes.exists(type, type.contains('token')) \
+         || (has(self.grantTypes) && 'implicit' in self.grantTypes)",
+        "a response type with id_token or token needs the grant type implicit",
+    ),
+    (
+        ".grantTypes",
+        "!has(self.grantTypes) || !('implicit' in self.grantTypes) \
+         || (has(self.redirectUris) && size(self.redirectUris) > 0)",
+        "the grant type implicit needs at least one of redirectUris",
+    ),
+    (
+        ".idTokenSignedResponseAlg",
+        "!has(self.idTokenSignedResponseAlg) || self.idTokenSignedResponseAlg != 'none' || !has(self.responseTypes) \
+         || !self.responseTypes.exists(type, type.contains('id_token'))",
+        "ID tokens without a signature are for the code flow only: no response type may hold id_token (OpenID Connect Core section 2)",
+    ),
+    (
+        ".idTokenEncryptedResponseEnc",
+        "!has(self.idTokenEncryptedResponseEnc) || has(self.idTokenEncryptedResponseAlg)",
+        "idTokenEncryptedResponseEnc needs idTokenEncryptedResponseAlg beside it",
+    ),
+    (
+        ".userinfoEncryptedResponseEnc",
+        "!has(self.userinfoEncryptedResponseEnc) || has(self.userinfoEncryptedResponseAlg)",
+        "userinfoEncryptedResponseEnc needs userinfoEncryptedResponseAlg beside it",
+    ),
+    (
+        ".requestObjectEncryptionEnc",
+        "!has(self.requestObjectEncryptionEnc) || has(self.requestObjectEncryptionAlg)",
+        "requestObjectEncryptionEnc needs requestObjectEncryptionAlg beside it",
+    ),
+    (
+        ".requireSignedRequestObject",
+        "!has(self.requireSignedRequestObject) || !self.requireSignedRequestObject \
+         || !has(self.requestObjectSigningAlg) || self.requestObjectSigningAlg != 'none'",
+        "requestObjectSigningAlg none contradicts requireSignedRequestObject",
+    ),
+    (
+        ".tokenEndpointAuthSigningAlg",
+        "!has(self.tokenEndpointAuthSigningAlg) || (self.tokenEndpointAuthSigningAlg != 'none' \
+         && has(self.tokenEndpointAuthMethod) \
+         && (self.tokenEndpointAuthSigningAlg.startsWith('HS') ? self.tokenEndpointAuthMethod == 'client_secret_jwt' \
+         : self.tokenEndpointAuthMethod == 'private_key_jwt'))",
+        "tokenEndpointAuthSigningAlg must fit tokenEndpointAuthMethod: HS256, HS384 or HS512 for client_secret_jwt, a signature for private_key_jwt",
     ),
     (
         ".tokenEndpointAuthMethod",
@@ -182,44 +343,21 @@ impl OidcClientSpec {
         self.auth_method() != TokenEndpointAuthMethod::None
             && (self.credentials.secret.is_some() || !self.credentials.has_keys())
     }
-}
 
-/// A grant type, by its registered name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum GrantType {
-    /// RFC 6749 section 4.1.
-    AuthorizationCode,
-    /// RFC 6749 section 6.
-    RefreshToken,
-    /// RFC 6749 section 4.4.
-    ClientCredentials,
-}
-
-/// A response type, by its registered name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum ResponseType {
-    /// RFC 6749 section 4.1.1.
-    Code,
-}
-
-/// How a client says who it is at the token endpoint, by its registered name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum TokenEndpointAuthMethod {
-    /// A public client, which can't prove it.
-    None,
-    /// The secret in the Authorization header (RFC 6749 section 2.3.1).
-    ClientSecretBasic,
-    /// The secret in the form (RFC 6749 section 2.3.1).
-    ClientSecretPost,
-    /// A JWT that the client or its platform has signed (RFC 7523): with a key of jwks or jwksUri, or the projected token
-    /// of one of serviceAccounts.
-    PrivateKeyJwt,
+    /// Whether the provider must know the client's secret itself, and not only recognise it: to authenticate or encrypt JWTs with it
+    /// (OpenID Connect Core sections 10.1 and 10.2).
+    pub fn needs_secret_value(&self) -> bool {
+        let hmac =
+            [self.id_token_signed_response_alg, self.userinfo_signed_response_alg, self.request_object_signing_alg];
+        let direct = [
+            self.id_token_encrypted_response_alg,
+            self.userinfo_encrypted_response_alg,
+            self.request_object_encryption_alg,
+        ];
+        self.auth_method() == TokenEndpointAuthMethod::ClientSecretJwt
+            || hmac.into_iter().flatten().any(JwsAlgorithm::is_hmac)
+            || direct.contains(&Some(JweAlgorithm::Dir))
+    }
 }
 
 /// What differs from the Realm's tokens.
@@ -279,81 +417,4 @@ pub enum Consent {
     Skip,
     /// They are asked once for each set of scopes.
     Ask,
-}
-
-/// What the operator says of an OidcClient.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(inline)]
-pub struct OidcClientStatus {
-    /// The generation of the spec that this status speaks of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// The client identifier in force.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<String>,
-    /// The Secret to bind to (Service Binding for Kubernetes, Provisioned Service).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub binding: Option<Binding>,
-    /// The secrets in force, never their values.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credentials: Option<CredentialsStatus>,
-    /// The value of the annotation realmkeeper.dev/rotate that was acted upon last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_rotate_request: Option<String>,
-    /// Ready, Accepted, ResolvedRefs, Programmed; Reconciling and Stalled only while they are true.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
-}
-
-/// The Secret to bind to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(inline)]
-pub struct Binding {
-    /// Its name, in the client's namespace.
-    pub name: String,
-}
-
-/// The secrets in force, never their values.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(inline)]
-pub struct CredentialsStatus {
-    /// The one to use.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current: Option<CurrentSecret>,
-    /// The former one, while it is still accepted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous: Option<PreviousSecret>,
-}
-
-/// The secret to use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(inline)]
-pub struct CurrentSecret {
-    /// Tells it from others; says nothing of its value.
-    pub id: String,
-    /// When it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub issued_at: Option<Time>,
-    /// When it will be replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotate_after: Option<Time>,
-}
-
-/// The former secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(inline)]
-pub struct PreviousSecret {
-    /// Tells it from others; says nothing of its value.
-    pub id: String,
-    /// Until when it is accepted.
-    pub valid_until: Time,
-    /// When somebody used it last, as far as the replica knows that writes this; told again after ten minutes at the earliest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_used: Option<Time>,
 }

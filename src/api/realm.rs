@@ -69,8 +69,10 @@ pub struct RealmSpec {
     /// Which keys sign.
     pub signing: Signing,
     /// Whether every client must use PKCE with S256 (`Required`, the default), or only public clients, and confidential
-    /// ones may use `nonce` in its place (`PublicClients`).
+    /// ones may use `nonce` in its place (`PublicClients`), or nobody (`Optional`).
     pub pkce: Pkce,
+    /// Whom the JWTs by which clients authenticate may be meant for. Default IssuerOrTokenEndpoint.
+    pub assertion_audience: AssertionAudience,
     /// Where the provider may fetch from when a client names a URI.
     pub outbound: Outbound,
     /// How people sign in.
@@ -226,6 +228,20 @@ pub enum Pkce {
     Required,
     /// Public clients; a confidential one may use `nonce` in its place (RFC 9700 section 2.1.1).
     PublicClients,
+    /// Nobody must: clients that are older than PKCE work as OpenID Connect Core has it, and their codes are as safe as that makes
+    /// them.
+    Optional,
+}
+
+/// Whom the JWTs by which clients authenticate may be meant for (`aud`; RFC 7523 section 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum AssertionAudience {
+    /// The issuer, or the URL of the token endpoint, as OpenID Connect Core section 9 has it.
+    #[default]
+    IssuerOrTokenEndpoint,
+    /// The issuer, and nobody else: an assertion can't be made to be meant for another server as well.
+    Issuer,
 }
 
 /// Where the provider may fetch from when a client names a URI.

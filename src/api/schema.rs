@@ -112,6 +112,16 @@ strings! {
         NO_FRAGMENT,
         WEB_OR_LOOPBACK,
     ];
+    /// A URI of a request object (OpenID Connect Core section 6.2); its fragment may be a hash of what stands there.
+    RequestUri: 1..=2048, &[
+        (
+            concat!(
+                r"self.matches('^https://[^/?#@ ]+([/?#][^ ]*)?$')",
+                r" || self.matches(r'^http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?([/?#][^ ]*)?$')",
+            ),
+            "must be https, or http on a loopback address",
+        ),
+    ];
     /// A link that a person may follow.
     WebUri: 1..=2048, &[
         ("self.matches('^https?://[^/?#@ ]+([/?#][^ ]*)?$')", "must be an absolute http or https URL"),

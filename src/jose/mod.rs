@@ -12,6 +12,7 @@ pub mod import;
 /// Encryption and decryption of JWE.
 pub mod jwe;
 mod jwk;
+mod jws_algorithm;
 mod key_algorithm;
 mod private_key;
 mod public_key;
@@ -20,6 +21,7 @@ mod signer;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use compact::{Compact, MAX_COMPACT_LENGTH};
 pub use jwk::{Jwk, JwkSet, KeyMaterial};
+pub use jws_algorithm::{HmacAlgorithm, JwsAlgorithm};
 pub use key_algorithm::{KeyAlgorithm, KeyManagement};
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;

@@ -86,9 +86,10 @@ impl Endpoint {
     /// True where a realm of these settings serves it; metadata lists it then and only then.
     pub fn is_served(self, settings: &Settings) -> bool {
         match self {
-            // Nobody signs in to a realm without the code flow.
+            // Nobody signs in to a realm without these.
             Self::Authorize | Self::Userinfo | Self::Logout | Self::Login | Self::Consent => {
-                settings.grant_types.contains(&GrantType::AuthorizationCode)
+                let signs_in = [GrantType::AuthorizationCode, GrantType::Implicit];
+                signs_in.iter().any(|grant| settings.grant_types.contains(grant))
             }
             Self::Discovery
             | Self::AuthorizationServerMetadata

@@ -11,8 +11,14 @@ use aws_lc_rs::{digest, hmac, rand::SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 
-use super::{ClientId, ObjectName, RedirectUri, TokenPolicy, User};
-use crate::jose::{Algorithm, foreign::ForeignKeys};
+use super::{
+    AuthenticationDefaults, ClientId, LogoutPolicy, ObjectName, Presentations, Protection, RedirectUri,
+    RequestObjectPolicy, SubjectPolicy, TokenPolicy, User,
+};
+use crate::{
+    jose::{JwsAlgorithm, foreign::ForeignKeys},
+    secret::Secret,
+};
 
 /// An accepted OidcClient, already bounded by what its Realm allows.
 #[derive(Debug)]
@@ -45,8 +51,22 @@ pub struct Client {
     pub consent: Consent,
     /// Lifetimes and formats: the realm's, or its own.
     pub tokens: Arc<TokenPolicy>,
-    /// What its ID tokens are signed with; none: the realm's default.
-    pub id_token_algorithm: Option<Algorithm>,
+    /// Which `sub` it sees.
+    pub subject: SubjectPolicy,
+    /// How its ID tokens are protected.
+    pub id_token: Protection,
+    /// How UserInfo answers it: plain JSON where nothing is asked for.
+    pub userinfo: Protection,
+    /// What its request objects must be.
+    pub request_object: RequestObjectPolicy,
+    /// What holds where an authentication request does not say.
+    pub defaults: AuthenticationDefaults,
+    /// Whom to tell that a person has signed out.
+    pub logout: LogoutPolicy,
+    /// `initiate_login_uri` (OpenID Connect Core section 4).
+    pub initiate_login_uri: Option<Arc<str>>,
+    /// What people read about it, beside [`Self::display_name`].
+    pub presentation: Presentations,
 }
 
 impl Client {
@@ -122,6 +142,7 @@ names! {
     /// A grant type that is built (RFC 6749 section 4, RFC 7591 section 2).
     GrantType, "not a grant type that is supported",
     AuthorizationCode = "authorization_code",
+    Implicit = "implicit",
     RefreshToken = "refresh_token",
     ClientCredentials = "client_credentials",
 }
@@ -130,6 +151,43 @@ names! {
     /// A response type that is built (OAuth 2.0 Multiple Response Type Encoding Practices).
     ResponseType, "not a response type that is supported",
     Code = "code",
+    IdToken = "id_token",
+    IdTokenToken = "id_token token",
+    CodeIdToken = "code id_token",
+    CodeToken = "code token",
+    CodeIdTokenToken = "code id_token token",
+    None = "none",
+}
+
+impl ResponseType {
+    /// True where the answer holds a code.
+    pub fn has_code(self) -> bool {
+        matches!(self, Self::Code | Self::CodeIdToken | Self::CodeToken | Self::CodeIdTokenToken)
+    }
+
+    /// True where the answer holds an ID token.
+    pub fn has_id_token(self) -> bool {
+        matches!(self, Self::IdToken | Self::IdTokenToken | Self::CodeIdToken | Self::CodeIdTokenToken)
+    }
+
+    /// True where the answer holds an access token.
+    pub fn has_token(self) -> bool {
+        matches!(self, Self::IdTokenToken | Self::CodeToken | Self::CodeIdTokenToken)
+    }
+
+    /// True where the answer holds what must not travel in a query (Multiple Response Type Encoding Practices section 5).
+    pub fn is_front_channel(self) -> bool {
+        self.has_id_token() || self.has_token()
+    }
+
+    /// True where a client of these grants may use it: a code is of `authorization_code`, a token of the authorization endpoint of
+    /// `implicit` (RFC 7591 section 2.1, OpenID Connect Registration section 2).
+    pub fn is_granted(self, grants: &[GrantType]) -> bool {
+        let has = |grant| grants.contains(&grant);
+        (!self.has_code() || has(GrantType::AuthorizationCode))
+            && (!self.is_front_channel() || has(GrantType::Implicit))
+            && (self != Self::None || has(GrantType::AuthorizationCode) || has(GrantType::Implicit))
+    }
 }
 
 names! {
@@ -137,6 +195,7 @@ names! {
     AuthMethod, "not a client authentication method that is supported",
     ClientSecretBasic = "client_secret_basic",
     ClientSecretPost = "client_secret_post",
+    ClientSecretJwt = "client_secret_jwt",
     PrivateKeyJwt = "private_key_jwt",
     None = "none",
 }
@@ -147,6 +206,8 @@ names! {
 pub struct ClientAuthentication {
     /// The registered method.
     pub method: AuthMethod,
+    /// What its assertions must be signed with (`token_endpoint_auth_signing_alg`); none: anything that fits the method.
+    pub signing_algorithm: Option<JwsAlgorithm>,
     /// Current and, during an overlap, previous secret.
     pub secrets: Vec<ClientSecret>,
     /// The keys of `private_key_jwt`.
@@ -186,6 +247,8 @@ pub struct ClientSecret {
     pub valid_until: Option<Timestamp>,
     /// When a previous secret was used last.
     pub last_use: LastUse,
+    /// The secret itself, where JWTs are authenticated or encrypted with it (OpenID Connect Core sections 10.1 and 10.2).
+    pub value: Option<Secret>,
 }
 
 /// When something was used last, in whole seconds; clones share it. Written without a lock where it is used, and read where a person is
@@ -214,7 +277,13 @@ impl ClientSecret {
     /// Hashes a secret. None where the machine has no entropy.
     pub fn new(id: impl Into<Arc<str>>, secret: &[u8], valid_until: Option<Timestamp>) -> Option<Self> {
         let digest = hmac::sign(PROCESS_KEY.as_ref()?, secret);
-        Some(Self { digest, id: id.into(), valid_until, last_use: LastUse::default() })
+        Some(Self { digest, id: id.into(), valid_until, last_use: LastUse::default(), value: None })
+    }
+
+    /// The same, with the secret itself.
+    #[must_use]
+    pub fn with_value(self, secret: &[u8]) -> Self {
+        Self { value: Some(Secret::new(secret)), ..self }
     }
 
     /// True where `presented` is this secret and it is still valid; takes the same time for any wrong secret of one length.

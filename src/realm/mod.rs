@@ -4,6 +4,7 @@
 /// The CEL claim rules of a realm.
 pub mod claims;
 mod client;
+mod client_metadata;
 mod issuer;
 mod keyring;
 mod name;
@@ -22,6 +23,10 @@ pub use client::{
     AuthMethod, Client, ClientAuthentication, ClientKeys, ClientSecret, Consent, GrantType, Incarnation, LastUse,
     ResponseType,
 };
+pub use client_metadata::{
+    AuthenticationDefaults, Encryption, JweKey, LogoutPolicy, Presentation, Presentations, Protection,
+    RequestObjectPolicy, SubjectPolicy, SubjectType,
+};
 pub use issuer::{InvalidIssuer, Issuer};
 pub use keyring::{Key, Keyring, MAX_JWKS_AGE, Recipient};
 pub use name::{ClientId, ObjectName, Subject};
@@ -30,7 +35,8 @@ pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use registry::{Registry, Snapshot};
 pub use scope::{STANDARD_SCOPES, Scope, is_standard_scope};
 pub use settings::{
-    AccessTokenFormat, Lockout, LoginPolicy, Pkce, RefreshPolicy, RefreshRotation, SessionPolicy, Settings, TokenPolicy,
+    AccessTokenFormat, AssertionAudience, Lockout, LoginPolicy, Pkce, RefreshPolicy, RefreshRotation, SessionPolicy,
+    Settings, TokenPolicy,
 };
 pub use user::{Password, User};
 

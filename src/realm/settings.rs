@@ -18,6 +18,8 @@ pub struct Settings {
     pub default_algorithm: Algorithm,
     /// Who must use PKCE.
     pub pkce: Pkce,
+    /// Whom the assertions of clients may be meant for.
+    pub assertion_audience: AssertionAudience,
     /// Sign-in with a password.
     pub login: LoginPolicy,
     /// Standard and custom scopes that the realm knows, in the order of metadata.
@@ -103,6 +105,17 @@ pub enum Pkce {
     Required,
     /// Public clients; confidential ones may rely on `nonce` instead (RFC 9700 section 2.1.1).
     PublicClients,
+    /// Nobody.
+    Optional,
+}
+
+/// Whom the assertion of a client may be meant for (`aud`; RFC 7523 section 3, OpenID Connect Core section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssertionAudience {
+    /// The issuer, or the URL of the token endpoint.
+    IssuerOrTokenEndpoint,
+    /// The issuer.
+    Issuer,
 }
 
 /// Sign-in with a password.

@@ -276,9 +276,12 @@ fn clients() -> Vec<(&'static str, Value)> {
             "the grant type refresh_token needs authorization_code beside it",
             client(json!({"grantTypes": ["refresh_token"]})),
         ),
-        ("the response type code needs the grant type authorization_code", client(json!({"responseTypes": ["code"]}))),
         (
-            "the response type code needs the grant type authorization_code",
+            "a response type with code needs the grant type authorization_code",
+            client(json!({"responseTypes": ["code"]})),
+        ),
+        (
+            "a response type with code needs the grant type authorization_code",
             client(json!({"responseTypes": ["code"], "grantTypes": ["client_credentials"], "redirectUris": web})),
         ),
         (
@@ -305,6 +308,45 @@ fn clients() -> Vec<(&'static str, Value)> {
             ),
         ),
         (
+            "a response type with code needs the grant type authorization_code",
+            client(json!({"responseTypes": ["code token"], "grantTypes": ["implicit"], "redirectUris": web})),
+        ),
+        (
+            "a response type with id_token or token needs the grant type implicit",
+            client(json!({"responseTypes": ["id_token"], "redirectUris": web})),
+        ),
+        ("the grant type implicit needs at least one of redirectUris", client(json!({"grantTypes": ["implicit"]}))),
+        (
+            "ID tokens without a signature are for the code flow only: no response type may hold id_token (OpenID Connect Core section 2)",
+            client(
+                json!({"idTokenSignedResponseAlg": "none", "responseTypes": ["id_token"], "grantTypes": ["implicit"],
+                "redirectUris": web}),
+            ),
+        ),
+        (
+            "idTokenEncryptedResponseEnc needs idTokenEncryptedResponseAlg beside it",
+            client(json!({"idTokenEncryptedResponseEnc": "A128GCM"})),
+        ),
+        (
+            "userinfoEncryptedResponseEnc needs userinfoEncryptedResponseAlg beside it",
+            client(json!({"userinfoEncryptedResponseEnc": "A128GCM"})),
+        ),
+        (
+            "requestObjectEncryptionEnc needs requestObjectEncryptionAlg beside it",
+            client(json!({"requestObjectEncryptionEnc": "A128GCM"})),
+        ),
+        (
+            "requestObjectSigningAlg none contradicts requireSignedRequestObject",
+            client(json!({"requireSignedRequestObject": true, "requestObjectSigningAlg": "none"})),
+        ),
+        (
+            "tokenEndpointAuthSigningAlg must fit tokenEndpointAuthMethod: HS256, HS384 or HS512 for client_secret_jwt, a signature for private_key_jwt",
+            client(json!({"tokenEndpointAuthSigningAlg": "ES256", "tokenEndpointAuthMethod": "client_secret_jwt"})),
+        ),
+        ("must be https, or http on a loopback address", client(json!({"requestUris": ["http://a.example/r"]}))),
+        ("must be an absolute http or https URL", client(json!({"logoUri": "javascript:alert(1)"}))),
+        ("must be a language tag, such as fr-CA (BCP 47)", client(json!({"localized": [{"locale": "1"}]}))),
+        (
             "jwks and jwksUri exclude one another (RFC 7591 section 2)",
             client(
                 json!({"credentials": {"jwksUri": "https://a.example/jwks", "jwks": {"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}}}),
@@ -327,7 +369,7 @@ fn clients() -> Vec<(&'static str, Value)> {
             "must be the name of a namespace: lower-case letters, digits and -, with a letter or a digit at both ends",
             object("OidcClient", json!({"realmRef": {"name": "staff", "namespace": "a.b"}})),
         ),
-        ("use must be sig", jwk(json!({"kty": "RSA", "n": "AA", "e": "AQAB", "use": "enc"}))),
+        ("use must be sig or enc", jwk(json!({"kty": "RSA", "n": "AA", "e": "AQAB", "use": "tls"}))),
         (
             "the name of an OidcClient must have at most 240 characters, because its Secret is named after it",
             named(client(json!({})), "a".repeat(241)),

@@ -200,7 +200,7 @@ fn how_a_client_authenticates_must_fit_what_it_has() {
             "the grant type authorization_code needs",
         ),
         (json!({"grantTypes": ["refresh_token"]}), "grantTypes", "the grant type refresh_token needs"),
-        (json!({"responseTypes": ["code"], "redirectUris": []}), "responseTypes", "the response type code needs"),
+        (json!({"responseTypes": ["code"], "redirectUris": []}), "responseTypes", "a response type with code needs"),
     ] {
         let found = only(Kind::OidcClient, &client(spec.clone()));
         assert!(found.starts_with(&format!("spec.{field}: {message}")), "{spec}: {found}");

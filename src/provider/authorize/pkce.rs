@@ -17,9 +17,13 @@ pub(super) fn check(realm: &Realm, client: &Client, params: &Params) -> Result<O
         (Some(_), Some("S256")) => refuse("code_challenge must be 43 characters of base64url (RFC 7636 section 4.2)"),
         (Some(_), _) => refuse("code_challenge_method must be S256"),
         (None, Some(_)) => refuse("the parameter code_challenge is missing"),
-        (None, None) if realm.settings.pkce == Pkce::Required || client.is_public() => {
+        (None, None)
+            if realm.settings.pkce == Pkce::Required
+                || realm.settings.pkce == Pkce::PublicClients && client.is_public() =>
+        {
             refuse("PKCE is required: send code_challenge and code_challenge_method=S256 (RFC 7636)")
         }
+        (None, None) if realm.settings.pkce == Pkce::Optional => Ok(None),
         (None, None) if !relies_on_nonce(params) => {
             refuse("PKCE is required of a request without nonce: send code_challenge and code_challenge_method=S256")
         }

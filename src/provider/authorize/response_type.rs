@@ -11,8 +11,10 @@ pub(super) fn check(realm: &Realm, client: &Client, params: &Params) -> Result<(
     let Some(asked) = params.get("response_type") else {
         return refuse(ErrorCode::InvalidRequest, "the parameter response_type is missing");
     };
-    let Some(response_type) =
-        asked.parse::<ResponseType>().ok().filter(|known| realm.settings.response_types.contains(known))
+    let Some(response_type) = asked
+        .parse::<ResponseType>()
+        .ok()
+        .filter(|known| *known == ResponseType::Code && realm.settings.response_types.contains(known))
     else {
         return refuse(ErrorCode::UnsupportedResponseType, "this realm has no such response_type");
     };

@@ -124,9 +124,7 @@ fn scopes(realm: &Realm) -> impl Iterator<Item = &crate::realm::Scope> {
 
 fn response_types(realm: &Realm) -> Vec<&'static str> {
     let grants = &realm.settings.grant_types;
-    let served = |kind: &&ResponseType| match kind {
-        ResponseType::Code => grants.contains(&GrantType::AuthorizationCode),
-    };
+    let served = |kind: &&ResponseType| kind.is_granted(grants);
     realm.settings.response_types.iter().filter(served).map(|kind| kind.as_str()).collect()
 }
 

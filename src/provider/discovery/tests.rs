@@ -63,11 +63,11 @@ async fn the_metadata_says_what_the_realm_allows() {
         ("code_challenge_methods_supported", json!(["S256"])),
         (
             "token_endpoint_auth_methods_supported",
-            json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]),
+            json!(["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"]),
         ),
         (
             "introspection_endpoint_auth_methods_supported",
-            json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]),
+            json!(["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"]),
         ),
         ("claims_parameter_supported", json!(false)),
         ("request_parameter_supported", json!(false)),

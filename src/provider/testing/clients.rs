@@ -4,8 +4,9 @@ use super::{REDIRECT_URI, secret_of, signer_jwks};
 use crate::{
     jose::{Algorithm, foreign::ForeignKeys},
     realm::{
-        AccessTokenFormat, AuthMethod, Client, ClientAuthentication, ClientId, ClientKeys, ClientSecret, Consent,
-        GrantType, Incarnation, ObjectName, RedirectUri, RefreshPolicy, RefreshRotation, ResponseType, TokenPolicy,
+        AccessTokenFormat, AuthMethod, AuthenticationDefaults, Client, ClientAuthentication, ClientId, ClientKeys,
+        ClientSecret, Consent, GrantType, Incarnation, LogoutPolicy, ObjectName, Presentations, Protection,
+        RedirectUri, RefreshPolicy, RefreshRotation, RequestObjectPolicy, ResponseType, SubjectPolicy, TokenPolicy,
     },
 };
 
@@ -23,12 +24,13 @@ pub(crate) fn client(id: &str) -> ClientBuilder {
         display_name: format!("The app {id}").into(),
         redirect_uris: vec![RedirectUri::parse(REDIRECT_URI).unwrap()],
         post_logout_redirect_uris: vec![RedirectUri::parse("https://app.example/").unwrap()],
-        grant_types: GrantType::ALL.to_vec(),
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials],
         response_types: vec![ResponseType::Code],
         scopes: scopes.map(Arc::from).to_vec(),
         audiences: Vec::new(),
         authentication: ClientAuthentication {
             method: AuthMethod::ClientSecretBasic,
+            signing_algorithm: None,
             secrets: vec![ClientSecret::new("1", secret_of(id).as_bytes(), None).unwrap()],
             keys: ClientKeys::None,
             service_accounts: Vec::new(),
@@ -36,7 +38,14 @@ pub(crate) fn client(id: &str) -> ClientBuilder {
         access_groups: Vec::new(),
         consent: Consent::Skip,
         tokens: Arc::new(token_policy()),
-        id_token_algorithm: None,
+        subject: SubjectPolicy::default(),
+        id_token: Protection::default(),
+        userinfo: Protection::default(),
+        request_object: RequestObjectPolicy::default(),
+        defaults: AuthenticationDefaults::default(),
+        logout: LogoutPolicy::default(),
+        initiate_login_uri: None,
+        presentation: Presentations::default(),
     })
 }
 
@@ -97,7 +106,7 @@ impl ClientBuilder {
     }
 
     pub(crate) fn algorithm(self, algorithm: Algorithm) -> Self {
-        self.with(|client| client.id_token_algorithm = Some(algorithm))
+        self.with(|client| client.id_token.signing = Some(algorithm.into()))
     }
 
     /// Its own lifetimes and formats.

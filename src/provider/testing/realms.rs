@@ -6,8 +6,8 @@ use super::{ClientBuilder, TestProvider, clients::token_policy, keyring};
 use crate::{
     jose::Algorithm,
     realm::{
-        GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, Password, Pkce, Realm, ResponseType,
-        STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, User, claims::ClaimRules,
+        AssertionAudience, GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, Password, Pkce, Realm,
+        ResponseType, STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, User, claims::ClaimRules,
     },
     secret::Secret,
 };
@@ -39,6 +39,7 @@ pub(crate) fn realm() -> RealmBuilder {
         sessions: SessionPolicy { idle: seconds(8 * 3600), absolute: seconds(24 * 3600) },
         default_algorithm: Algorithm::Es256,
         pkce: Pkce::Required,
+        assertion_audience: AssertionAudience::IssuerOrTokenEndpoint,
         login: LoginPolicy {
             passwords: true,
             lockout: Lockout { max_failures: 10, window: seconds(300), duration: seconds(900) },
@@ -50,8 +51,8 @@ pub(crate) fn realm() -> RealmBuilder {
             .map(scope)
             .collect(),
         claims: ClaimRules::compile([("department", "user.attributes.department[0]")]).unwrap(),
-        grant_types: GrantType::ALL.to_vec(),
-        response_types: ResponseType::ALL.to_vec(),
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials],
+        response_types: vec![ResponseType::Code],
         allowed_networks: Vec::new(),
     };
     RealmBuilder {

@@ -38,7 +38,14 @@ async fn answer(call: &Call, request: Request<Body>) -> Result<TokenResponse, OA
         }
         GrantType::RefreshToken => Box::pin(grants::refresh_token(call, &authenticated.client, &params)).await,
         GrantType::ClientCredentials => grants::client_credentials(call, &authenticated, &params).await,
+        // Refused by `grant_type`.
+        GrantType::Implicit => Err(not_at_the_token_endpoint()),
     }
+}
+
+/// The implicit grant is a matter between the client and the authorization endpoint (RFC 6749 section 4.2).
+fn not_at_the_token_endpoint() -> OAuthError {
+    OAuthError::new(ErrorCode::UnsupportedGrantType, "the implicit grant has no business at the token endpoint")
 }
 
 /// The grant type, where the realm allows it and the client is registered for it.
@@ -48,6 +55,7 @@ fn grant_type(call: &Call, authenticated: &Authenticated, params: &Params) -> Re
         return error(ErrorCode::InvalidRequest, "grant_type is missing");
     };
     match name.parse::<GrantType>() {
+        Ok(GrantType::Implicit) => Err(not_at_the_token_endpoint()),
         Ok(grant) if !call.realm.settings.grant_types.contains(&grant) => {
             error(ErrorCode::UnsupportedGrantType, "the realm does not allow this grant type")
         }

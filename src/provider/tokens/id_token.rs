@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{ClaimRequest, Purpose, claims, grant::after};
 use crate::{
-    jose::Algorithm,
+    jose::{Algorithm, JwsAlgorithm},
     provider::{Authorization, Call, ErrorCode, OAuthError},
     realm::{Client, User},
 };
@@ -46,7 +46,8 @@ pub(crate) fn mint(
     nonce: Option<&str>,
 ) -> Result<String, OAuthError> {
     let (user, authorization) = person;
-    let algorithm = client.id_token_algorithm.unwrap_or(call.realm.settings.default_algorithm);
+    let asked = client.id_token.signing.and_then(JwsAlgorithm::signature);
+    let algorithm = asked.unwrap_or(call.realm.settings.default_algorithm);
     let signer = call.realm.keyring.signer(algorithm, call.now).ok_or_else(|| no_key(algorithm))?;
     let request = ClaimRequest { realm: &call.realm, client, person: Some(person), scopes };
     let claims = Claims {

@@ -13,7 +13,7 @@ use crate::{
         },
         source::{Kind, ObjectKey},
     },
-    realm::{Client, ClientAuthentication, ClientId, ClientSecret, GrantType, Incarnation, ObjectName},
+    realm::{Client, ClientAuthentication, ClientId, ClientSecret, GrantType, Incarnation, ObjectName, SubjectPolicy},
 };
 
 pub(in super::super) fn evaluate(index: &mut Index) {
@@ -109,14 +109,14 @@ fn references(index: &Index, spec: &OidcClientSpec, realm: &RealmSpec) -> Vec<Fi
     let missing = spec.access_groups.iter().filter(is_missing).map(|group| &**group);
     let groups = references::access_groups(&spec.realm, missing);
     let keys = index.states.realms.get(&spec.realm).map(|state| &state.algorithms);
-    let algorithm = spec.id_token_algorithm.filter(|algorithm| !keys.is_some_and(|keys| keys.contains(algorithm)));
-    let key = algorithm.map(|algorithm| {
+    let missing =
+        spec.signature_algorithms().filter(|(_, algorithm)| !keys.is_some_and(|keys| keys.contains(algorithm)));
+    let keys = missing.map(|(field, algorithm)| {
         let is_made = realm.default_rings().contains(&algorithm);
         let reason = if is_made { Reason::KeyPending } else { Reason::SigningKeyNotFound };
-        let message = format!("the Realm {} has no key for {algorithm}", spec.realm);
-        Finding::new(reason, "spec.idTokenSignedResponseAlg", message)
+        Finding::new(reason, field, format!("the Realm {} has no key for {algorithm}", spec.realm))
     });
-    groups.into_iter().chain(key).collect()
+    groups.into_iter().chain(keys).collect()
 }
 
 /// The secrets to accept; an error where the client can't be served without the one that is missing.
@@ -153,10 +153,14 @@ fn secrets(
             (kept.current, kept.previous, kept.rotate_request)
         }
     };
-    let mut secrets = vec![ClientSecret::new(current.id.clone(), current.value.expose(), None).ok_or(())?];
+    let known = |id: &Arc<str>, value: &crate::secret::Secret, end| {
+        let secret = ClientSecret::new(id.clone(), value.expose(), end).ok_or(())?;
+        Ok::<_, ()>(if spec.needs_secret_value { secret.with_value(value.expose()) } else { secret })
+    };
+    let mut secrets = vec![known(&current.id, &current.value, None)?];
     let mut formers = None;
     if let Some(Previous { id, valid_until, value }) = previous {
-        let mut secret = ClientSecret::new(id.clone(), value.expose(), Some(valid_until)).ok_or(())?;
+        let mut secret = known(&id, &value, Some(valid_until))?;
         // The client is judged anew at each event; that its former secret was used is not forgotten with that.
         let known = index.states.clients.get(&owner.name).and_then(|old| old.credential.as_ref()?.previous.as_ref());
         if let Some(known) = known.filter(|known| known.id == id) {
@@ -214,6 +218,7 @@ fn client(
         audiences: spec.audiences.clone(),
         authentication: ClientAuthentication {
             method: spec.method,
+            signing_algorithm: spec.assertion_algorithm,
             secrets,
             keys: spec.keys.clone(),
             service_accounts: spec.service_accounts.clone(),
@@ -221,7 +226,17 @@ fn client(
         access_groups: spec.access_groups.clone(),
         consent: spec.consent,
         tokens: spec.token_policy(&realm.settings.tokens),
-        id_token_algorithm: spec.id_token_algorithm,
+        subject: SubjectPolicy {
+            subject_type: spec.subject_type.unwrap_or_default(),
+            sector_identifier_uri: spec.sector_identifier_uri.clone(),
+        },
+        id_token: spec.id_token,
+        userinfo: spec.userinfo,
+        request_object: spec.request_object.clone(),
+        defaults: spec.defaults.clone(),
+        logout: spec.logout.clone(),
+        initiate_login_uri: spec.initiate_login_uri.clone(),
+        presentation: spec.presentation.clone(),
     }
 }
 

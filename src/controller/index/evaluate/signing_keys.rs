@@ -87,7 +87,7 @@ fn load(index: &mut Index, realm: &ObjectName) {
         state.algorithms = algorithms;
         let choosy = |name: &ObjectName| {
             let spec = index.world.clients.get(name).and_then(|record| record.spec.as_ref());
-            spec.is_some_and(|spec| spec.id_token_algorithm.is_some())
+            spec.is_some_and(|spec| spec.signature_algorithms().next().is_some())
         };
         let clients: Vec<_> = index.world.children(realm, Kind::OidcClient).into_iter().filter(choosy).collect();
         index.mark_all(Kind::OidcClient, clients);

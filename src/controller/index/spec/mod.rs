@@ -1,6 +1,7 @@
 //! Specs parsed once into values that can't be wrong, one file a kind. What needs other objects is a check, not parsing.
 
 mod binding;
+mod client_metadata;
 mod group;
 mod oidc_client;
 mod realm;
@@ -118,6 +119,7 @@ pub(in crate::controller) fn algorithm_name(algorithm: KeyAlgorithm) -> api::Key
 pub(super) fn grant_type(name: api::GrantType) -> hall::GrantType {
     match name {
         api::GrantType::AuthorizationCode => hall::GrantType::AuthorizationCode,
+        api::GrantType::Implicit => hall::GrantType::Implicit,
         api::GrantType::RefreshToken => hall::GrantType::RefreshToken,
         api::GrantType::ClientCredentials => hall::GrantType::ClientCredentials,
     }
@@ -126,6 +128,12 @@ pub(super) fn grant_type(name: api::GrantType) -> hall::GrantType {
 pub(super) fn response_type(name: api::ResponseType) -> hall::ResponseType {
     match name {
         api::ResponseType::Code => hall::ResponseType::Code,
+        api::ResponseType::IdToken => hall::ResponseType::IdToken,
+        api::ResponseType::IdTokenToken => hall::ResponseType::IdTokenToken,
+        api::ResponseType::CodeIdToken => hall::ResponseType::CodeIdToken,
+        api::ResponseType::CodeToken => hall::ResponseType::CodeToken,
+        api::ResponseType::CodeIdTokenToken => hall::ResponseType::CodeIdTokenToken,
+        api::ResponseType::None => hall::ResponseType::None,
     }
 }
 

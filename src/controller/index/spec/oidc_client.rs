@@ -3,16 +3,17 @@ use std::{sync::Arc, time::Duration};
 use url::{Host, Url};
 
 use super::{
-    BindingSpec, Entry, Problems, access_token_format, algorithm, grant_type, realm_name, refresh_rotation,
-    response_type,
+    BindingSpec, Entry, Problems, access_token_format, client_metadata, client_metadata::jws_algorithm, grant_type,
+    realm_name, refresh_rotation, response_type,
 };
 use crate::{
     api,
     controller::{checks::key_lifecycle::seconds, source::FieldProblem},
-    jose::{Algorithm, foreign::ForeignKeys},
+    jose::{Algorithm, JwsAlgorithm, foreign::ForeignKeys},
     realm::{
-        AccessTokenFormat, AuthMethod, ClientId, ClientKeys, Consent, GrantType, ObjectName, RedirectUri,
-        RefreshRotation, ResponseType, TokenPolicy,
+        AccessTokenFormat, AuthMethod, AuthenticationDefaults, ClientId, ClientKeys, Consent, GrantType, LogoutPolicy,
+        ObjectName, Presentations, Protection, RedirectUri, RefreshRotation, RequestObjectPolicy, ResponseType,
+        SubjectType, TokenPolicy,
     },
 };
 
@@ -45,8 +46,28 @@ pub struct OidcClientSpec {
     pub keys: ClientKeys,
     /// ServiceAccounts whose tokens authenticate it.
     pub service_accounts: Vec<Arc<str>>,
-    /// What its ID tokens are signed with; none: the realm's default.
-    pub id_token_algorithm: Option<Algorithm>,
+    /// What its assertions must be signed with.
+    pub assertion_algorithm: Option<JwsAlgorithm>,
+    /// The secret itself is needed, not only its digest.
+    pub needs_secret_value: bool,
+    /// `spec.subjectType`; none: the realm's.
+    pub subject_type: Option<SubjectType>,
+    /// `spec.sectorIdentifierUri`.
+    pub sector_identifier_uri: Option<Arc<str>>,
+    /// How its ID tokens are protected.
+    pub id_token: Protection,
+    /// How UserInfo answers it.
+    pub userinfo: Protection,
+    /// What its request objects must be.
+    pub request_object: RequestObjectPolicy,
+    /// What holds where an authentication request does not say.
+    pub defaults: AuthenticationDefaults,
+    /// Whom to tell that a person has signed out.
+    pub logout: LogoutPolicy,
+    /// `spec.initiateLoginUri`.
+    pub initiate_login_uri: Option<Arc<str>>,
+    /// What people read about it.
+    pub presentation: Presentations,
     /// Groups whose members may sign in to it.
     pub access_groups: Vec<Arc<str>>,
     /// Whether people are asked.
@@ -98,6 +119,15 @@ struct TokenOverrides {
 }
 
 impl OidcClientSpec {
+    /// The keys of the realm that it needs, each with the field that says so.
+    pub fn signature_algorithms(&self) -> impl Iterator<Item = (&'static str, Algorithm)> {
+        let fields = [
+            ("spec.idTokenSignedResponseAlg", self.id_token.signing),
+            ("spec.userinfoSignedResponseAlg", self.userinfo.signing),
+        ];
+        fields.into_iter().filter_map(|(field, algorithm)| Some((field, algorithm?.signature()?)))
+    }
+
     /// Lifetimes and formats: the realm's, or its own.
     pub fn token_policy(&self, realm: &Arc<TokenPolicy>) -> Arc<TokenPolicy> {
         let own = &self.tokens;
@@ -153,7 +183,17 @@ impl TryFrom<&api::OidcClient> for OidcClientSpec {
                 .iter()
                 .map(|account| account.name.as_str().into())
                 .collect(),
-            id_token_algorithm: spec.id_token_signed_response_alg.map(algorithm),
+            assertion_algorithm: spec.token_endpoint_auth_signing_alg.map(jws_algorithm),
+            needs_secret_value: spec.needs_secret_value(),
+            subject_type: spec.subject_type.map(subject_type),
+            sector_identifier_uri: client_metadata::shared(&spec.sector_identifier_uri),
+            id_token: client_metadata::id_token(spec),
+            userinfo: client_metadata::userinfo(spec),
+            request_object: client_metadata::request_object(spec),
+            defaults: client_metadata::defaults(spec),
+            logout: client_metadata::logout(spec),
+            initiate_login_uri: client_metadata::shared(&spec.initiate_login_uri),
+            presentation: client_metadata::presentation(spec),
             access_groups: shared(&spec.access.groups),
             consent: match spec.consent {
                 api::Consent::Skip => Consent::Skip,
@@ -170,7 +210,15 @@ fn method(name: api::TokenEndpointAuthMethod) -> AuthMethod {
         api::TokenEndpointAuthMethod::None => AuthMethod::None,
         api::TokenEndpointAuthMethod::ClientSecretBasic => AuthMethod::ClientSecretBasic,
         api::TokenEndpointAuthMethod::ClientSecretPost => AuthMethod::ClientSecretPost,
+        api::TokenEndpointAuthMethod::ClientSecretJwt => AuthMethod::ClientSecretJwt,
         api::TokenEndpointAuthMethod::PrivateKeyJwt => AuthMethod::PrivateKeyJwt,
+    }
+}
+
+fn subject_type(name: api::SubjectType) -> SubjectType {
+    match name {
+        api::SubjectType::Public => SubjectType::Public,
+        api::SubjectType::Pairwise => SubjectType::Pairwise,
     }
 }
 
@@ -184,8 +232,22 @@ fn check_grants(spec: &api::OidcClientSpec, method: AuthMethod, problems: &mut P
     if granted(api::GrantType::RefreshToken) && !code {
         problems.push("spec.grantTypes", "the grant type refresh_token needs authorization_code beside it");
     }
-    if spec.response_types().contains(&api::ResponseType::Code) && !code {
-        problems.push("spec.responseTypes", "the response type code needs the grant type authorization_code");
+    let grants: Vec<_> = spec.grant_types().iter().copied().map(grant_type).collect();
+    for response in spec.response_types().iter().copied().map(response_type) {
+        if !response.is_granted(&grants) {
+            let needed = if response.has_code() && !code { "authorization_code" } else { "implicit" };
+            let message = format_args!("the response type {response} needs the grant type {needed}");
+            problems.push("spec.responseTypes", message);
+        }
+    }
+    if granted(api::GrantType::Implicit) && spec.redirect_uris.is_empty() {
+        problems.push("spec.redirectUris", "the grant type implicit needs at least one");
+    }
+    if method == AuthMethod::None && spec.needs_secret_value() {
+        problems.push(
+            "spec.tokenEndpointAuthMethod",
+            "a public client has no secret: HS256, HS384, HS512 and dir are not for it",
+        );
     }
     if granted(api::GrantType::ClientCredentials) && method == AuthMethod::None {
         problems.push("spec.grantTypes", "a public client can't use the grant type client_credentials");
@@ -244,7 +306,9 @@ fn may_be_fetched(uri: &str) -> bool {
 
 fn secret(client: &api::OidcClient, method: AuthMethod, problems: &mut Problems) -> ClientSecretSpec {
     let credentials = &client.spec.credentials;
-    let has_secret = matches!(method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost);
+    let needs_value = method != AuthMethod::None && client.spec.needs_secret_value();
+    let has_secret = needs_value
+        || matches!(method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::ClientSecretJwt);
     let given = credentials.secret.clone().unwrap_or_default();
     let name = credentials.secret_name(client.metadata.name.as_deref().unwrap_or_default());
     match (has_secret, given.source) {

@@ -8,8 +8,8 @@ use crate::{
     controller::source::FieldProblem,
     jose::Algorithm,
     realm::{
-        InvalidIssuer, Issuer, Lockout, LoginPolicy, Pkce, RefreshPolicy, STANDARD_SCOPES, Scope, SessionPolicy,
-        Settings, TokenPolicy, claims::ClaimRules,
+        AssertionAudience, InvalidIssuer, Issuer, Lockout, LoginPolicy, Pkce, RefreshPolicy, STANDARD_SCOPES, Scope,
+        SessionPolicy, Settings, TokenPolicy, claims::ClaimRules,
     },
 };
 
@@ -101,6 +101,11 @@ fn settings(realm: &api::Realm, problems: &mut Problems) -> Settings {
         pkce: match spec.pkce {
             api::Pkce::Required => Pkce::Required,
             api::Pkce::PublicClients => Pkce::PublicClients,
+            api::Pkce::Optional => Pkce::Optional,
+        },
+        assertion_audience: match spec.assertion_audience {
+            api::AssertionAudience::IssuerOrTokenEndpoint => AssertionAudience::IssuerOrTokenEndpoint,
+            api::AssertionAudience::Issuer => AssertionAudience::Issuer,
         },
         login: login(&spec.login),
         scopes: scopes(&spec.scopes, &claims, problems),
@@ -205,7 +210,10 @@ mod tests {
         assert_eq!(&*spec.settings.display_name, "staff");
         assert_eq!(spec.settings.default_algorithm, Algorithm::Es256);
         assert_eq!(spec.settings.scopes.len(), 7);
-        assert_eq!(spec.settings.grant_types, GrantType::ALL);
+        assert_eq!(
+            spec.settings.grant_types,
+            [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials]
+        );
     }
 
     #[test]
