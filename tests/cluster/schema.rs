@@ -196,7 +196,7 @@ fn realms() -> Vec<(&'static str, Value)> {
             users(json!({"from": "Selector", "selector": {"matchLabels": {"a": "-"}}})),
         ),
         ("must be visible ASCII without spaces", realm(json!({"claims": [{"name": "a b", "expression": "1"}]}))),
-        ("Unsupported value", realm(json!({"pkce": "Optional"}))),
+        ("Unsupported value", realm(json!({"pkce": "Never"}))),
         ("spec.login.lockout.maxFailures", realm(json!({"login": {"lockout": {"maxFailures": 0}}}))),
     ]
 }
