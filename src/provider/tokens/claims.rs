@@ -11,6 +11,9 @@ pub(crate) enum Purpose {
     /// ID token and UserInfo: all that the scopes release. OpenID Connect Core section 5.4 has the code flow give them at UserInfo; relying parties
     /// such as kube-apiserver read nothing but the ID token, so they stand there too, as with most providers.
     Identity,
+    /// An ID token of the authorization endpoint that comes with a code or an access token: nothing about the person, which those bring
+    /// (sections 3.3.3.6 and 5.4), so that it is not in the browser's history.
+    FrontChannel,
     /// An access token is read by resource servers: `groups` and the claims of custom scopes, and nothing of the person's profile.
     Access,
 }
@@ -60,6 +63,9 @@ pub(crate) fn claims(request: &ClaimRequest<'_>, purpose: Purpose) -> Map<String
 fn wanted<'a>(request: &ClaimRequest<'a>, purpose: Purpose) -> Vec<&'a str> {
     let realm = request.realm;
     let mut names = Vec::new();
+    if purpose == Purpose::FrontChannel {
+        return names;
+    }
     for scope in request.scopes.iter().filter_map(|name| realm.settings.scope(name)) {
         if purpose == Purpose::Access && is_standard_scope(&scope.name) && &*scope.name != "groups" {
             continue;

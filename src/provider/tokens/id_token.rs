@@ -12,8 +12,7 @@ use crate::{
 
 /// The claims of an ID token (OpenID Connect Core section 2), and those that the scopes release.
 ///
-/// There is no `azp`: the one audience is always the client that asked. `c_hash` is for ID tokens of the authorization endpoint (section
-/// 3.3.2.11), which does not issue any.
+/// There is no `azp`: the one audience is always the client that asked.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -28,28 +27,55 @@ struct Claims<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     amr: &'a [String],
-    at_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    c_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
     #[serde(flatten)]
     released: Map<String, Value>,
 }
 
-/// Signs an ID token of the token endpoint. `nonce` is that of the authentication request, and none when a token is refreshed (section
-/// 12.2).
+/// What an ID token comes with: by the hash of each it can be told that they belong together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Companions<'a> {
+    /// Which claims about the person it has.
+    pub(crate) purpose: Purpose,
+    /// That of the authentication request; none when a token is refreshed (section 12.2).
+    pub(crate) nonce: Option<&'a str>,
+    /// `at_hash` (sections 3.1.3.6, 3.2.2.9 and 3.3.2.11).
+    pub(crate) access_token: Option<&'a str>,
+    /// `c_hash` (section 3.3.2.11).
+    pub(crate) code: Option<&'a str>,
+    /// `s_hash` (FAPI 1.0 part 2 section 5.1): `state` of the request, where the token comes with the authorization response.
+    pub(crate) state: Option<&'a str>,
+}
+
+impl<'a> Companions<'a> {
+    /// Of the token endpoint.
+    pub(crate) fn of_token_endpoint(access_token: &'a str, nonce: Option<&'a str>) -> Self {
+        let access_token = Some(access_token);
+        Self { purpose: Purpose::Identity, nonce, access_token, code: None, state: None }
+    }
+}
+
+/// Signs an ID token.
 pub(crate) fn mint(
     call: &Call,
     client: &Client,
     person: (&User, &Authorization),
     scopes: &[&str],
-    access_token: &str,
-    nonce: Option<&str>,
+    with: Companions<'_>,
 ) -> Result<String, OAuthError> {
     let (user, authorization) = person;
     let asked = client.id_token.signing.and_then(JwsAlgorithm::signature);
     let algorithm = asked.unwrap_or(call.realm.settings.default_algorithm);
     let signer = call.realm.keyring.signer(algorithm, call.now).ok_or_else(|| no_key(algorithm))?;
     let request = ClaimRequest { realm: &call.realm, client, person: Some(person), scopes };
+    let hash = |value: Option<&str>| value.map(|value| half_hash(algorithm, value));
     let claims = Claims {
         iss: call.realm.issuer.as_str(),
         sub: user.subject.as_str(),
@@ -57,19 +83,21 @@ pub(crate) fn mint(
         exp: after(call.now, client.tokens.id_token).as_second(),
         iat: call.now.as_second(),
         auth_time: authorization.auth_time,
-        nonce,
+        nonce: with.nonce,
         acr: authorization.acr.as_deref(),
         amr: &authorization.amr,
-        at_hash: half_hash(algorithm, access_token),
+        at_hash: hash(with.access_token),
+        c_hash: hash(with.code),
+        s_hash: hash(with.state),
         sid: authorization.sid.as_deref(),
-        released: claims(&request, Purpose::Identity),
+        released: claims(&request, with.purpose),
     };
     Ok(signer.sign_jwt("JWT", &claims)?)
 }
 
-/// `at_hash`: the left half of the hash of the token, by the hash of the ID token's `alg` (section 3.1.3.6).
-pub(crate) fn half_hash(algorithm: Algorithm, token: &str) -> String {
-    let hash = digest::digest(algorithm.hash(), token.as_bytes());
+/// `at_hash`, `c_hash` and `s_hash`: the left half of the hash of the value, by the hash of the ID token's `alg` (section 3.1.3.6).
+pub(crate) fn half_hash(algorithm: Algorithm, value: &str) -> String {
+    let hash = digest::digest(algorithm.hash(), value.as_bytes());
     let (half, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
     URL_SAFE_NO_PAD.encode(half)
 }

@@ -18,7 +18,7 @@ pub(crate) use self::{
     active::{ActiveToken, JUDGEMENTS, Keys, OwnClaims, Owner, active_access_token, active_jwt, own_jwt, verify},
     claims::{ClaimRequest, Purpose, claims},
     grant::{Grant, GrantPayload, after},
-    id_token::mint as mint_id_token,
+    id_token::{Companions, mint as mint_id_token},
     refresh_token::{active_refresh_token, expiry as refresh_token_expiry, mint as mint_refresh_token},
     spaced::Spaced,
 };

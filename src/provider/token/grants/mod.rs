@@ -15,7 +15,7 @@ use super::{TokenResponse, target};
 use crate::{
     provider::{
         Call, ErrorCode, OAuthError, Params,
-        tokens::{self, Grant, Holder, Spaced},
+        tokens::{self, Companions, Grant, Holder, Spaced},
     },
     realm::{Client, User},
     store::Change,
@@ -47,7 +47,8 @@ fn personal_tokens(
     let mut response = TokenResponse::new(access.token, access.expires_in, Spaced(scopes).to_string());
     if scopes.contains(&"openid") {
         let person = (&**user, grant.authorization());
-        response.id_token = Some(tokens::mint_id_token(call, client, person, scopes, &response.access_token, nonce)?);
+        let with = Companions::of_token_endpoint(&response.access_token, nonce);
+        response.id_token = Some(tokens::mint_id_token(call, client, person, scopes, with)?);
     }
     Ok((response, access.artifact.map(Change::Insert)))
 }
