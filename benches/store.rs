@@ -96,6 +96,7 @@ fn refresh_token(id: IdHash, grant: IdHash) -> Artifact {
         realm: "identity/staff".into(),
         grant: Some(grant),
         session: Some(grant),
+        subject: None,
         payload: vec![b'x'; 300],
         expires_at: Timestamp::now().saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX),
         consumed: None,

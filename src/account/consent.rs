@@ -76,6 +76,7 @@ impl Consent {
             realm: realm.name.to_string().into(),
             grant: None,
             session: None,
+            subject: Some(subject.into()),
             payload: payload(self),
             expires_at: now + LIFETIME,
             consumed: None,

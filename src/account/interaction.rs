@@ -148,6 +148,7 @@ impl Interaction {
             realm: realm.name.to_string().into(),
             grant: None,
             session: None,
+            subject: None,
             payload: payload(&self.state),
             expires_at: self.state.started_at + LIFETIME,
             consumed: None,

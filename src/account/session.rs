@@ -171,6 +171,7 @@ impl Session {
             realm: realm.name.to_string().into(),
             grant: None,
             session: Some(self.sid_hash()),
+            subject: Some(self.state.subject.as_str().into()),
             payload: payload(&self.state),
             expires_at: self.ends_at(realm),
             consumed: None,

@@ -42,7 +42,7 @@ impl Call {
         self.provider.store.commit(changes, self.now).await
     }
 
-    /// An unused artifact of this realm, of no grant and no session.
+    /// An unused artifact of this realm, of no grant, no session and nobody.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] where the payload can't be written as JSON.
@@ -55,7 +55,8 @@ impl Call {
     ) -> Result<Artifact, StoreError> {
         let payload = serde_json::to_vec(payload).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let realm = self.realm.name.to_string().into();
-        Ok(Artifact { kind, id, realm, grant: None, session: None, payload, expires_at, consumed: None })
+        let (grant, session, subject) = (None, None, None);
+        Ok(Artifact { kind, id, realm, grant, session, subject, payload, expires_at, consumed: None })
     }
 }
 

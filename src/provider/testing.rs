@@ -174,6 +174,7 @@ impl TestProvider {
             realm: self.realm.to_string().into(),
             grant: Some(IdHash::of(&payload.grant_id)),
             session,
+            subject: Some(payload.authorization.subject.as_str().into()),
             payload: serde_json::to_vec(&payload).unwrap(),
             expires_at: self.now() + self.realm().settings.tokens.authorization_code,
             consumed: None,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     realm::{GrantType, Snapshot},
-    store::{Artifact, Change, Counter, IdHash, Kind, Store, StoreError},
+    store::{Artifact, Change, Counter, IdHash, Kind, Owned, Store, StoreError},
     telemetry::logs::{LogStyle, subscriber, tests::Captured},
 };
 
@@ -203,6 +203,10 @@ impl Store for Buggy {
 
     async fn find(&self, _: Kind, _: &IdHash, _: Timestamp) -> Result<Option<Artifact>, StoreError> {
         panic!("find of s3cret")
+    }
+
+    async fn owned(&self, _: Owned, _: Timestamp) -> Result<Vec<Artifact>, StoreError> {
+        panic!("owned of s3cret")
     }
 
     async fn count(&self, _: &str, _: &IdHash, _: Duration, _: Timestamp) -> Result<Counter, StoreError> {

@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use self::shard::{Shard, Undo};
-use super::{Artifact, Change, Counter, IdHash, Kind, MAX_INTERACTIONS, Store, StoreError, window_end};
+use super::{Artifact, Change, Counter, IdHash, Kind, MAX_INTERACTIONS, Owned, Store, StoreError, window_end};
 
 const SHARDS: usize = 16;
 
@@ -139,6 +139,15 @@ impl Store for MemoryStore {
 
     async fn find(&self, kind: Kind, id: &IdHash, now: Timestamp) -> Result<Option<Artifact>, StoreError> {
         Ok(self.shard(id)?.live(&(kind, *id), now).cloned())
+    }
+
+    async fn owned(&self, owned: Owned, now: Timestamp) -> Result<Vec<Artifact>, StoreError> {
+        self.check_open()?;
+        let parts = self.shards.iter().flat_map(|shard| lock(shard).owned(&owned, now));
+        let mut found: Vec<_> = parts.collect();
+        found.sort_unstable_by_key(|artifact| artifact.id);
+        found.truncate(owned.limit);
+        Ok(found)
     }
 
     async fn count(&self, _: &str, key: &IdHash, window: Duration, now: Timestamp) -> Result<Counter, StoreError> {

@@ -110,6 +110,8 @@ pub struct Artifact {
     pub grant: Option<IdHash>,
     /// The session that it comes from: ended together.
     pub session: Option<IdHash>,
+    /// `sub` of the user whose it is: found by [`Store::owned`].
+    pub subject: Option<Arc<str>>,
     /// Its owner's own JSON; holds no token and no code.
     pub payload: Vec<u8>,
     /// Never found from then on, whether or not the sweep has passed.
@@ -178,6 +180,21 @@ pub enum Change {
     RemoveSession(IdHash),
 }
 
+/// What is asked of [`Store::owned`]: one kind of what belongs to one user of one realm, a page at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// `namespace/name` of the Realm.
+    pub realm: Arc<str>,
+    /// `sub` of the user.
+    pub subject: Arc<str>,
+    /// The kind.
+    pub kind: Kind,
+    /// Only ids above this one: the last of the page before.
+    pub after: Option<IdHash>,
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// A counter over a window (failed sign-ins).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counter {
@@ -219,6 +236,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn find(&self, kind: Kind, id: &IdHash, now: Timestamp) -> Result<Option<Artifact>, StoreError>;
+
+    /// What belongs to a user, used or not, without what has expired; in the order of the ids. A page that is shorter than its limit is
+    /// the last one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    async fn owned(&self, owned: Owned, now: Timestamp) -> Result<Vec<Artifact>, StoreError>;
 
     /// Counts one more under `key` and returns the new count; a counter that has expired starts anew and ends `window` from now. To
     /// count again does not move the window's end.

@@ -35,7 +35,7 @@ use self::{
     reader::{Query, Reader, closed},
     writer::{Interactions, Job, Reply, Writer},
 };
-use super::{Artifact, Change, Counter, IdHash, Kind, OpenError, Store, StoreError, window_end};
+use super::{Artifact, Change, Counter, IdHash, Kind, OpenError, Owned, Store, StoreError, window_end};
 
 /// How many jobs may wait for the writer, and questions for each reader; one more is refused at once.
 const QUEUE: usize = 4096;
@@ -124,6 +124,10 @@ impl Store for SqliteStore {
 
     async fn find(&self, kind: Kind, id: &IdHash, now: Timestamp) -> Result<Option<Artifact>, StoreError> {
         self.ask(|reply| Query::Find { kind, id: *id, now, reply }).await
+    }
+
+    async fn owned(&self, owned: Owned, now: Timestamp) -> Result<Vec<Artifact>, StoreError> {
+        self.ask(|reply| Query::Owned { owned, now, reply }).await
     }
 
     async fn count(&self, realm: &str, key: &IdHash, window: Duration, now: Timestamp) -> Result<Counter, StoreError> {

@@ -7,6 +7,7 @@ mod concurrency;
 mod counters;
 mod expiry;
 mod limits;
+mod owned;
 mod removal;
 
 use std::sync::Arc;
@@ -89,6 +90,7 @@ pub(super) fn artifact(kind: Kind, id: &str) -> Builder {
         realm: "identity/staff".into(),
         grant: None,
         session: None,
+        subject: None,
         payload: format!(r#"{{"what":"{id}"}}"#).into_bytes(),
         expires_at: after(60),
         consumed: None,
@@ -111,6 +113,16 @@ impl Builder {
 
     pub(super) fn session(mut self, session: &str) -> Self {
         self.0.session = Some(IdHash::of(session));
+        self
+    }
+
+    pub(super) fn subject(mut self, subject: &str) -> Self {
+        self.0.subject = Some(subject.into());
+        self
+    }
+
+    pub(super) fn realm(mut self, realm: &str) -> Self {
+        self.0.realm = realm.into();
         self
     }
 
@@ -218,6 +230,11 @@ macro_rules! suite {
                 one_interaction_too_many_is_refused_until_some_expire
                 one_interaction_too_many_is_refused_until_some_are_removed
                 a_refused_interaction_takes_its_commit_with_it
+            } }
+            tests! { $engine: owned {
+                what_belongs_to_a_user_is_found_by_kind_and_realm_and_nothing_else
+                what_belongs_to_a_user_comes_in_pages_that_miss_nothing
+                what_has_expired_is_used_or_has_changed_hands_is_listed_as_it_is
             } }
             tests! { $engine: concurrency {
                 of_many_who_redeem_a_code_one_wins

@@ -28,7 +28,8 @@ pub(super) async fn code(
     let (grant, payload) = (IdHash::of(&grant_id), payload(request, &session, grant_id));
     let artifact = call.artifact(Kind::AuthorizationCode, IdHash::of(&code), &payload, call.now + lifetime)?;
     let (grant, session_id) = (Some(grant), Some(session.sid_hash()));
-    changes.push(Change::Insert(Artifact { grant, session: session_id, ..artifact }));
+    let subject = Some(session.subject().as_str().into());
+    changes.push(Change::Insert(Artifact { grant, session: session_id, subject, ..artifact }));
     call.commit(changes).await?;
     Ok(Issued { code, session })
 }

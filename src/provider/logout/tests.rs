@@ -85,6 +85,7 @@ async fn a_sign_out_ends_the_session_itself_and_all_that_is_bound_to_it() {
         realm: "identity/staff".into(),
         grant: None,
         session: session.map(IdHash::of),
+        subject: None,
         payload: Vec::new(),
         expires_at: now + Duration::from_secs(999),
         consumed: None,

@@ -75,7 +75,8 @@ impl Grant {
     /// The grant itself, to be stored.
     pub(crate) fn artifact(&self, call: &Call) -> Result<Artifact, StoreError> {
         let artifact = call.artifact(Kind::Grant, self.id(), &self.payload, self.expires_at)?;
-        Ok(self.adopt(artifact))
+        let subject = Some(self.payload.authorization.subject.as_str().into());
+        Ok(Artifact { subject, ..self.adopt(artifact) })
     }
 
     /// Makes an artifact one of the family.

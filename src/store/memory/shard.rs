@@ -1,14 +1,21 @@
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Bound,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
-use super::super::{Artifact, Consumed, Counter, IdHash, Kind, StoreError};
+use super::super::{Artifact, Consumed, Counter, IdHash, Kind, Owned, StoreError};
 
 /// Under what an artifact is found.
 pub(super) type Key = (Kind, IdHash);
 
 /// The smallest of all keys: where a search among one grant's or one session's members begins.
 const FIRST_KEY: Key = (Kind::AuthorizationCode, IdHash([0; 32]));
+
+/// Realm and `sub`.
+type Owner = (Arc<str>, Arc<str>);
 
 /// How to take back one step of a commit.
 pub(super) enum Undo {
@@ -33,6 +40,7 @@ pub(super) struct Shard {
     by_expiry: BTreeSet<(Timestamp, Key)>,
     by_grant: BTreeSet<(IdHash, Key)>,
     by_session: BTreeSet<(IdHash, Key)>,
+    by_owner: BTreeSet<(Owner, Key)>,
     interactions: usize,
     max_interactions: usize,
     counters: HashMap<IdHash, Counter>,
@@ -47,6 +55,17 @@ impl Shard {
 
     pub(super) fn live(&self, key: &Key, now: Timestamp) -> Option<&Artifact> {
         self.artifacts.get(key).filter(|artifact| artifact.expires_at > now)
+    }
+
+    pub(super) fn owned(&self, owned: &Owned, now: Timestamp) -> Vec<Artifact> {
+        let owner: Owner = (owned.realm.clone(), owned.subject.clone());
+        let first = match owned.after {
+            Some(after) => Bound::Excluded((owner.clone(), (owned.kind, after))),
+            None => Bound::Included((owner.clone(), (owned.kind, IdHash([0; 32])))),
+        };
+        let range = self.by_owner.range((first, Bound::Unbounded));
+        let mine = range.take_while(|(of, (kind, _))| *of == owner && *kind == owned.kind);
+        mine.filter_map(|(_, key)| self.live(key, now)).take(owned.limit).cloned().collect()
     }
 
     pub(super) fn insert(&mut self, new: Artifact, now: Timestamp, undo: &mut Vec<Undo>) -> Result<(), StoreError> {
@@ -200,17 +219,23 @@ impl Shard {
             self.by_expiry.remove(&(old.expires_at, key));
             let _ = old.grant.map(|grant| self.by_grant.remove(&(grant, key)));
             let _ = old.session.map(|session| self.by_session.remove(&(session, key)));
+            let _ = owner(old).map(|owner| self.by_owner.remove(&(owner, key)));
             self.interactions -= usize::from(old.kind == Kind::Interaction);
         }
         if let Some(new) = new {
             self.by_expiry.insert((new.expires_at, key));
             self.by_grant.extend(new.grant.map(|grant| (grant, key)));
             self.by_session.extend(new.session.map(|session| (session, key)));
+            self.by_owner.extend(owner(&new).map(|owner| (owner, key)));
             self.interactions += usize::from(new.kind == Kind::Interaction);
             self.artifacts.insert(key, new);
         }
         old
     }
+}
+
+fn owner(artifact: &Artifact) -> Option<Owner> {
+    artifact.subject.clone().map(|subject| (artifact.realm.clone(), subject))
 }
 
 fn members(index: &BTreeSet<(IdHash, Key)>, of: IdHash) -> Vec<Key> {
@@ -232,14 +257,16 @@ mod tests {
             realm: "identity/staff".into(),
             grant: Some(IdHash::of("grant")),
             session: Some(IdHash::of("session")),
+            subject: Some("ada".into()),
             payload: vec![],
             expires_at,
             consumed: None,
         }
     }
 
-    fn sizes(shard: &Shard) -> [usize; 4] {
-        [shard.artifacts.len(), shard.by_expiry.len(), shard.by_grant.len(), shard.by_session.len()]
+    fn sizes(shard: &Shard) -> [usize; 5] {
+        let [owned, bound] = [shard.by_owner.len(), shard.by_session.len()];
+        [shard.artifacts.len(), shard.by_expiry.len(), shard.by_grant.len(), bound, owned]
     }
 
     #[test]
@@ -249,13 +276,13 @@ mod tests {
         for id in ["a", "b", "c"] {
             shard.insert(artifact(id, at(10)), at(0), &mut undo).unwrap();
         }
-        assert_eq!(sizes(&shard), [3; 4]);
+        assert_eq!(sizes(&shard), [3; 5]);
         shard.put(artifact("a", at(20)), at(0), &mut undo).unwrap();
-        assert_eq!(sizes(&shard), [3; 4], "a replaced artifact leaves nothing behind");
+        assert_eq!(sizes(&shard), [3; 5], "a replaced artifact leaves nothing behind");
         assert_eq!(shard.sweep(at(10), usize::MAX), 2);
-        assert_eq!(sizes(&shard), [1; 4]);
+        assert_eq!(sizes(&shard), [1; 5]);
         shard.remove_grant(IdHash::of("grant"), &mut undo);
-        assert_eq!(sizes(&shard), [0; 4]);
+        assert_eq!(sizes(&shard), [0; 5]);
     }
 
     #[test]

@@ -7,10 +7,11 @@ use super::super::{Artifact, Change, Counter, IdHash, Kind, StoreError};
 use super::row::{self, failure};
 
 const INSERT: &str = "
-INSERT INTO artifact (kind, id, realm, grant_id, session_id, payload, expires_at, consumed_at, successor)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+INSERT INTO artifact (kind, id, realm, grant_id, session_id, payload, expires_at, consumed_at, successor, subject)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?11)
 ON CONFLICT (kind, id) DO UPDATE SET realm = excluded.realm, grant_id = excluded.grant_id, session_id = excluded.session_id,
-  payload = excluded.payload, expires_at = excluded.expires_at, consumed_at = excluded.consumed_at, successor = excluded.successor
+  payload = excluded.payload, expires_at = excluded.expires_at, consumed_at = excluded.consumed_at, successor = excluded.successor,
+  subject = excluded.subject
 WHERE artifact.expires_at <= ?10";
 
 const CONSUME: &str = "
@@ -87,6 +88,7 @@ fn write(connection: &Connection, artifact: &Artifact, replaces_until: i64) -> R
         artifact.consumed.map(|consumed| consumed.at.as_microsecond()),
         bytes(&artifact.consumed.and_then(|consumed| consumed.successor)),
         replaces_until,
+        artifact.subject.as_deref(),
     ];
     one(connection, INSERT, values)
 }
@@ -154,7 +156,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         schema::migrate(&mut connection, "memory".as_ref()).unwrap();
         let changes = [INSERT, CONSUME, RESUCCEED, REMOVE_UNUSED, REMOVE, REMOVE_GRANT, REMOVE_SESSION];
-        let others = [COUNT, RESET, SWEEP_ARTIFACTS, SWEEP_COUNTERS, INTERACTIONS, row::FIND, row::COUNTER];
+        let others = [COUNT, RESET, SWEEP_ARTIFACTS, SWEEP_COUNTERS, INTERACTIONS, row::FIND, row::OWNED, row::COUNTER];
         for sql in changes.into_iter().chain(others) {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let mut rows = statement.raw_query();

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::super::{Artifact, Counter, IdHash, Kind, StoreError};
+use super::super::{Artifact, Counter, IdHash, Kind, Owned, StoreError};
 use super::{file::Claim, row, writer::Reply};
 
 /// At most so many questions are answered from one snapshot.
@@ -16,6 +16,7 @@ const MAX_BATCH: usize = 64;
 /// What a reader can be asked.
 pub(super) enum Query {
     Find { kind: Kind, id: IdHash, now: Timestamp, reply: Reply<Option<Artifact>> },
+    Owned { owned: Owned, now: Timestamp, reply: Reply<Vec<Artifact>> },
     Counter { key: IdHash, now: Timestamp, reply: Reply<Option<Counter>> },
     Close { reply: Reply<()> },
 }
@@ -51,6 +52,7 @@ impl Reader {
         for query in batch.drain(..) {
             match query {
                 Query::Find { kind, id, now, reply } => drop(reply.send(row::find(&self.connection, kind, &id, now))),
+                Query::Owned { owned, now, reply } => drop(reply.send(row::owned(&self.connection, &owned, now))),
                 Query::Counter { key, now, reply } => drop(reply.send(row::find_counter(&self.connection, &key, now))),
                 Query::Close { reply } => return Some(reply),
             }

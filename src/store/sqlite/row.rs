@@ -3,11 +3,15 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, Row, params};
 
-use super::super::{Artifact, Consumed, Counter, IdHash, Kind, StoreError};
+use super::super::{Artifact, Consumed, Counter, IdHash, Kind, Owned, StoreError};
 
 pub(super) const FIND: &str = "
-SELECT realm, grant_id, session_id, payload, expires_at, consumed_at, successor
+SELECT realm, grant_id, session_id, payload, expires_at, consumed_at, successor, subject
 FROM artifact WHERE kind = ?1 AND id = ?2 AND expires_at > ?3";
+
+pub(super) const OWNED: &str = "
+SELECT realm, grant_id, session_id, payload, expires_at, consumed_at, successor, subject, id
+FROM artifact WHERE realm = ?1 AND subject = ?2 AND kind = ?3 AND id > ?4 AND expires_at > ?5 ORDER BY id LIMIT ?6";
 
 pub(super) const COUNTER: &str = "SELECT count, expires_at FROM counter WHERE key = ?1 AND expires_at > ?2";
 
@@ -21,6 +25,21 @@ pub(super) fn find(
     let mut rows = statement.query(params![kind as u8, id.as_bytes(), now.as_microsecond()]).map_err(failure)?;
     let row = rows.next().map_err(failure)?;
     row.map(|row| artifact(row, kind, *id)).transpose()
+}
+
+pub(super) fn owned(connection: &Connection, owned: &Owned, now: Timestamp) -> Result<Vec<Artifact>, StoreError> {
+    let mut statement = connection.prepare_cached(OWNED).map_err(failure)?;
+    // Every id is longer than no bytes, and so above them.
+    let after = owned.after.as_ref().map_or(&[][..], |id| id.as_bytes());
+    let limit = i64::try_from(owned.limit).unwrap_or(i64::MAX);
+    let values = params![&*owned.realm, &*owned.subject, owned.kind as u8, after, now.as_microsecond(), limit];
+    let mut rows = statement.query(values).map_err(failure)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failure)? {
+        let id = IdHash::from_bytes(row.get(8).map_err(failure)?);
+        found.push(artifact(row, owned.kind, id)?);
+    }
+    Ok(found)
 }
 
 pub(super) fn find_counter(
@@ -48,6 +67,7 @@ fn artifact(row: &Row<'_>, kind: Kind, id: IdHash) -> Result<Artifact, StoreErro
         realm: row.get::<_, String>(0).map_err(failure)?.into(),
         grant: hash(1)?,
         session: hash(2)?,
+        subject: row.get::<_, Option<String>>(7).map_err(failure)?.map(Into::into),
         payload: row.get(3).map_err(failure)?,
         expires_at: time(row.get(4).map_err(failure)?)?,
         consumed,

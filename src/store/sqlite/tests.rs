@@ -28,7 +28,7 @@ fn refusal(path: &Path) -> String {
 #[tokio::test]
 async fn a_file_that_is_opened_again_has_kept_everything() {
     let (_folder, path) = folder();
-    let kept = token("t").grant("g").session("s").used(Some("next")).payload([0, 255]).build();
+    let kept = token("t").grant("g").session("s").subject("ada").used(Some("next")).payload([0, 255]).build();
     let store = open(&path);
     store.commit(vec![Change::Insert(kept.clone())], now()).await.unwrap();
     let key = IdHash::of("ada");
@@ -146,7 +146,7 @@ async fn what_is_no_store_is_refused_with_a_sentence_and_left_untouched() {
     let newer = folder.path().join("newer.db");
     open(&newer).close().await.unwrap();
     Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(refusal(&newer).contains("later version (schema 99; this one knows 1)"), "{}", refusal(&newer));
+    assert!(refusal(&newer).contains("later version (schema 99; this one knows 2)"), "{}", refusal(&newer));
 
     let lost = folder.path().join("no/such/folder/state.db");
     assert!(refusal(&lost).contains("finding the file"), "{}", refusal(&lost));
@@ -326,4 +326,51 @@ fn it_tells_nothing_of_its_content_when_printed() {
     let (_folder, path) = folder();
     let printed = format!("{:?}", open(&path));
     assert!(printed.starts_with("SqliteStore { path: "), "{printed}");
+}
+
+/// A file of the first version of the tables, with one row of each kind that belongs to somebody, and one that makes no sense.
+fn of_the_first_version(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch(include_str!("0001_initial.sql")).unwrap();
+    let ada = r#"{"authorization":{"client_id":"app","subject":"ada"},"grant_id":"g"}"#;
+    let session = r#"{"sid":"s","subject":"ada","clients":[]}"#;
+    for (kind, id, payload) in [
+        (Kind::AuthorizationCode, "code", ada),
+        (Kind::Grant, "grant", ada),
+        (Kind::Session, "session", session),
+        (Kind::RefreshToken, "token", "null"),
+        (Kind::Grant, "nonsense", "{"),
+        (Kind::Session, "other", r#"{"subject":7}"#),
+    ] {
+        let insert = "INSERT INTO artifact VALUES (?1, ?2, 'identity/staff', NULL, NULL, ?3, ?4, NULL, NULL)";
+        let id = *IdHash::of(id).as_bytes();
+        let values = rusqlite::params![kind as u8, id, payload.as_bytes(), after(60).as_microsecond()];
+        connection.execute(insert, values).unwrap();
+    }
+    connection.pragma_update(None, "application_id", 0x524b_5052).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_keeps_everything_and_learns_whose_it_is() {
+    let (_folder, path) = folder();
+    of_the_first_version(&path);
+    for _ in 0..2 {
+        let store = open(&path);
+        for (kind, id, subject) in [
+            (Kind::AuthorizationCode, "code", Some("ada")),
+            (Kind::Grant, "grant", Some("ada")),
+            (Kind::Session, "session", Some("ada")),
+            (Kind::RefreshToken, "token", None),
+            (Kind::Grant, "nonsense", None),
+            (Kind::Session, "other", Some("7")),
+        ] {
+            let found = store.find(kind, &IdHash::of(id), now()).await.unwrap().unwrap();
+            assert_eq!(found.subject.as_deref(), subject, "{id}");
+        }
+        let (realm, subject) = ("identity/staff".into(), "ada".into());
+        let owned = Owned { realm, subject, kind: Kind::Grant, after: None, limit: 9 };
+        assert_eq!(store.owned(owned, now()).await.unwrap().len(), 1);
+        store.close().await.unwrap();
+    }
 }

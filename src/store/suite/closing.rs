@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{Change, IdHash, Kind, StoreError},
+    super::{Change, IdHash, Kind, Owned, StoreError},
     Engine, now, token,
 };
 
@@ -16,6 +16,9 @@ pub(super) async fn a_closed_engine_refuses_everything_and_closes_again(engine: 
     engine.store.close().await.unwrap();
     assert_refused(engine.commit([Change::Insert(token("u").build())]).await);
     assert_refused(engine.store.find(Kind::RefreshToken, &id, now()).await);
+    let (realm, subject) = ("identity/staff".into(), "ada".into());
+    let owned = Owned { realm, subject, kind: Kind::RefreshToken, after: None, limit: 1 };
+    assert_refused(engine.store.owned(owned, now()).await);
     assert_refused(engine.store.count("r", &id, Duration::from_secs(1), now()).await);
     assert_refused(engine.store.counter(&id, now()).await);
     assert_refused(engine.store.reset(&id).await);

@@ -10,7 +10,7 @@ use crate::{
         testing::{START, TestProvider, basic, client, encode, peer, realm, secret_of, verified},
     },
     realm::{Registry, claims::ClaimRules},
-    store::{Artifact, Change, Counter, IdHash, Kind, Store, StoreError},
+    store::{Artifact, Change, Counter, IdHash, Kind, Owned, Store, StoreError},
 };
 
 async fn scope(staff: &TestProvider, scope: &str) -> String {
@@ -126,6 +126,9 @@ impl Store for Untouched {
         unreachable!()
     }
     async fn find(&self, _: Kind, _: &IdHash, _: Timestamp) -> Result<Option<Artifact>, StoreError> {
+        unreachable!()
+    }
+    async fn owned(&self, _: Owned, _: Timestamp) -> Result<Vec<Artifact>, StoreError> {
         unreachable!()
     }
     async fn count(&self, _: &str, _: &IdHash, _: std::time::Duration, _: Timestamp) -> Result<Counter, StoreError> {
