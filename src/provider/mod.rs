@@ -56,6 +56,7 @@ pub use tokens::Inactive;
 use self::{
     cache::{Outcome, RealmCache, RealmCaches},
     endpoint::Sharing,
+    outbound::Outbound,
     request_id::{RequestId, X_REQUEST_ID},
 };
 use crate::{
@@ -79,6 +80,9 @@ pub struct Provider {
     pub passwords: PasswordPool,
     /// The keys behind the `jwks_uri` of clients.
     pub client_keys: JwksCache,
+    /// The way to URIs that others have chosen.
+    #[allow(dead_code)]
+    pub(crate) outbound: Arc<Outbound>,
     /// Where `now` comes from.
     pub clock: Clock,
     pub(crate) caches: RealmCaches,
@@ -98,8 +102,10 @@ impl Provider {
         clock: Clock,
     ) -> Self {
         let durations = Endpoint::ALL.map(|endpoint| metrics.request_duration(endpoint.name()));
-        let (passwords, client_keys, caches) = (PasswordPool::default(), JwksCache::default(), RealmCaches::default());
-        Self { registry, store, cluster, metrics, passwords, client_keys, clock, caches, durations }
+        let outbound = Arc::new(Outbound::default());
+        let client_keys = JwksCache::new(outbound.clone());
+        let (passwords, caches) = (PasswordPool::default(), RealmCaches::default());
+        Self { registry, store, cluster, metrics, passwords, client_keys, outbound, clock, caches, durations }
     }
 
     /// Answers one request. Never panics, whatever a handler does.

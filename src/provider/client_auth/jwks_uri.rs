@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{Refusal, assertion::Claims};
 use crate::{
     jose::{Error, foreign::ForeignKeys},
-    provider::outbound,
+    provider::outbound::{self, Get, Outbound},
     realm::{ObjectName, Realm},
 };
 
@@ -27,8 +27,10 @@ const MAX_LENGTH: usize = 256 * 1024;
 const MAX_ENTRIES: usize = 4096;
 
 /// The key sets behind the `jwks_uri` of clients. A realm's own sets only: what a realm may reach is its own affair.
-#[derive(Default)]
-pub struct JwksCache(Mutex<HashMap<Place, Arc<Entry>>>);
+pub struct JwksCache {
+    entries: Mutex<HashMap<Place, Arc<Entry>>>,
+    outbound: Arc<Outbound>,
+}
 
 /// A realm and a URI.
 type Place = (ObjectName, Arc<str>);
@@ -46,6 +48,11 @@ struct Fetched {
 }
 
 impl JwksCache {
+    /// An empty one that fetches by this way out.
+    pub(crate) fn new(outbound: Arc<Outbound>) -> Self {
+        Self { entries: Mutex::default(), outbound }
+    }
+
     /// Verifies a token with the keys of `uri`: those that are there, else, where they are old or do not know the token's `kid`
     /// (OpenID Connect Core section 10.1.1), those that are fetched now.
     pub(super) async fn verify(
@@ -64,7 +71,7 @@ impl JwksCache {
                 result => return Ok(result?),
             }
         }
-        let failure = entry.refresh(realm, uri, known.map(|known| known.at), now).await.err();
+        let failure = entry.refresh(&self.outbound, realm, uri, known.map(|known| known.at), now).await.err();
         match (entry.fetched.load().as_ref().filter(|known| known.is_younger_than(USABLE, now)), failure) {
             (Some(known), _) => Ok(known.keys.verify(token)?),
             (None, Some(failure)) => Err(Refusal::JwksUri(failure.to_string())),
@@ -73,7 +80,7 @@ impl JwksCache {
     }
 
     fn entry(&self, realm: &Realm, uri: &Arc<str>) -> Arc<Entry> {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MAX_ENTRIES {
             entries.clear();
         }
@@ -85,6 +92,7 @@ impl Entry {
     /// Fetches the keys, unless somebody has done so since `seen` or has tried a moment ago.
     async fn refresh(
         &self,
+        outbound: &Outbound,
         realm: &Realm,
         uri: &str,
         seen: Option<Timestamp>,
@@ -97,7 +105,7 @@ impl Entry {
             return Ok(());
         }
         *last_attempt = Some(now);
-        let result = fetch(realm, uri).await;
+        let result = fetch(outbound, realm, uri, now).await;
         match &result {
             Ok(keys) => self.fetched.store(Some(Arc::new(Fetched { keys: keys.clone(), at: now }))),
             Err(error) => tracing::warn!(uri, %error, "the keys of a client could not be fetched"),
@@ -106,9 +114,10 @@ impl Entry {
     }
 }
 
-async fn fetch(realm: &Realm, uri: &str) -> Result<ForeignKeys, outbound::Error> {
-    let body = outbound::get(uri, &realm.settings.allowed_networks, MAX_LENGTH).await?;
-    ForeignKeys::parse(&body).map_err(|_| outbound::Error::Content("not a JWK Set"))
+async fn fetch(outbound: &Outbound, realm: &Realm, uri: &str, now: Timestamp) -> Result<ForeignKeys, outbound::Error> {
+    let get = Get { uri, accept: "application/jwk-set+json, application/json", max_length: MAX_LENGTH };
+    let document = outbound.get(realm, get, now).await?;
+    ForeignKeys::parse(&document.body).map_err(|_| outbound::Error::Content("not a JWK Set"))
 }
 
 impl Fetched {
