@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::{
-    checks::{Finding, ownership, ownership::Ownership},
+    checks::{Finding, ownership, ownership::Ownership, requests::Answers},
     index::{spec::BindingSpec, world::World},
     marks,
     source::ObjectKey,
@@ -42,8 +42,8 @@ pub struct Credentials {
     pub current: Credential,
     /// The one before.
     pub previous: Option<Previous>,
-    /// The value of `realmkeeper.dev/rotate` that the current one is the answer to.
-    pub rotate_request: Option<Arc<str>>,
+    /// The values of `realmkeeper.dev/rotate` that the current one, and those before it, are the answers to.
+    pub answers: Answers,
     /// The current one was read from a Secret of somebody else.
     pub is_taken: bool,
 }
@@ -80,7 +80,7 @@ fn read(secret: &KubeSecret, entry: Option<&str>) -> Option<Credentials> {
     };
     Some(Credentials {
         previous: previous(),
-        rotate_request: marks::annotation(secret, marks::ROTATE_REQUEST).map(Into::into),
+        answers: Answers::of(secret),
         is_taken: marks::annotation(secret, marks::TAKEN_FROM).is_some(),
         current,
     })

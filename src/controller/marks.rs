@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
@@ -38,6 +40,10 @@ pub const PROMISE: &str = "realmkeeper.dev/max-age";
 pub const LONGEST_TOKEN: &str = "realmkeeper.dev/longest-token";
 /// The value of `realmkeeper.dev/rotate` that a key or a client secret is the answer to.
 pub const ROTATE_REQUEST: &str = "realmkeeper.dev/rotate-request";
+/// When that value was answered (RFC 3339).
+pub const ANSWERED_AT: &str = "realmkeeper.dev/rotate-answered-at";
+/// Hashes of the values that were answered before that one, the last one first.
+pub const FORMER_REQUESTS: &str = "realmkeeper.dev/former-rotate-requests";
 /// The referenced Secret that a key was taken over from.
 pub const TAKEN_FROM: &str = "realmkeeper.dev/taken-from";
 /// The thumbprint of a key, for people.
@@ -62,6 +68,12 @@ pub fn duration(secret: &KubeSecret, name: &str) -> Option<SignedDuration> {
 /// A duration as an annotation has it.
 pub fn duration_value(duration: SignedDuration) -> String {
     DurationOrZero::from_secs(duration.unsigned_abs().as_secs()).to_string()
+}
+
+/// A short hash, for what need not be read again: 12 characters of base64url.
+pub fn hash(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    URL_SAFE_NO_PAD.encode(hash.as_ref().get(..9).unwrap_or_default())
 }
 
 fn has_label(secret: &KubeSecret, name: &str, value: &str) -> bool {

@@ -11,6 +11,7 @@ use super::{
         Finding, Reason,
         key_lifecycle::{self, Times},
         ownership,
+        requests::Answers,
         rotation::Generation,
     },
     index::{
@@ -192,7 +193,7 @@ fn read(secret: &KubeSecret, name: &ObjectName, spec: &SigningKeySpec, number: u
     generation.number = Some(number);
     generation.promise = marks::duration(secret, marks::PROMISE).unwrap_or(FIRST_PROMISE);
     generation.longest_token = marks::duration(secret, marks::LONGEST_TOKEN).unwrap_or(SignedDuration::ZERO);
-    generation.rotate_request = marks::annotation(secret, marks::ROTATE_REQUEST).map(Into::into);
+    generation.answers = Answers::of(secret);
     Ok(Loaded { generation, key })
 }
 
@@ -288,7 +289,7 @@ fn generation(key: &RingKey, secret: &Arc<str>, times: Times, spec: &SigningKeyS
         is_lost: false,
         promise: promise(spec),
         longest_token: SignedDuration::ZERO,
-        rotate_request: None,
+        answers: Answers::default(),
     }
 }
 

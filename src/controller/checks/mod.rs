@@ -9,6 +9,8 @@ pub mod key_lifecycle;
 pub mod ownership;
 /// What an object refers to: Realms, Secrets, Users, Groups, SigningKeys.
 pub mod references;
+/// What is asked for, and what was answered.
+pub mod requests;
 /// When a new key is due.
 pub mod rotation;
 /// When a client secret is replaced.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::key_lifecycle::{Times, later, margin};
+use super::{
+    key_lifecycle::{Times, later, margin},
+    requests::{Answers, Request},
+};
 
 /// A key of a ring, as its Secret has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +28,8 @@ pub struct Generation {
     pub promise: SignedDuration,
     /// The longest lifetime of any token that it can have signed, as far as its Secret tells.
     pub longest_token: SignedDuration,
-    /// The value of `realmkeeper.dev/rotate` that it is the answer to.
-    pub rotate_request: Option<Arc<str>>,
+    /// The values of `realmkeeper.dev/rotate` that it, and those before it, are the answers to.
+    pub answers: Answers,
 }
 
 impl Generation {
@@ -96,14 +99,16 @@ pub enum Due {
 /// What is due for a ring whose keys are given newest first.
 ///
 /// A key signs `pre_publish` after every replica has it, and no sooner than a client that cached the JWK Set as it was told to can
-/// know it. A ring without any other usable key can't wait: its key signs at once.
+/// know it. A ring without any other usable key can't wait: its key signs at once. A request that a former key has answered is looked at
+/// again when no watch can lag so much any more.
 pub fn due(ring: &[Generation], ask: &Ask<'_>, now: Timestamp) -> Due {
     let Some(newest) = ring.first().filter(|_| ring.iter().any(|key| !key.is_revoked)) else {
         let wait = ask.others.map(|promise| ask.pre_publish.max(promise));
         return Due::New(new_key(Cause::First, wait, now));
     };
     let wait = ask.pre_publish.max(newest.promise);
-    let is_asked = ask.request.is_some() && ask.request != newest.rotate_request.as_deref();
+    let request = newest.answers.judge(ask.request, now);
+    let is_asked = request == Request::New;
     let cause = match () {
         () if newest.is_revoked => Some(Cause::Revocation),
         () if ask.has_import => Some(Cause::Import),
@@ -114,12 +119,15 @@ pub fn due(ring: &[Generation], ask: &Ask<'_>, now: Timestamp) -> Due {
     if let Some(cause) = cause {
         return Due::New(after(newest, new_key(cause, Some(wait), now)));
     }
-    let Some(every) = ask.every else { return Due::Later(None) };
+    let Some(every) = ask.every else { return Due::Later(request.until()) };
     let takes_over = later(newest.times.active_from, every);
     let lead = wait.saturating_add(margin(wait));
     // One key at a time is on its way: with a period shorter than the lead, the lead is the period.
     let at = takes_over.checked_sub(lead).unwrap_or(now).max(newest.times.active_from);
-    if at > now { Due::Later(Some(at)) } else { Due::New(after(newest, new_key(Cause::Time, Some(wait), now))) }
+    if at > now {
+        return Due::Later(Some(request.until().map_or(at, |until| until.min(at))));
+    }
+    Due::New(after(newest, new_key(Cause::Time, Some(wait), now)))
 }
 
 fn new_key(cause: Cause, wait: Option<SignedDuration>, now: Timestamp) -> NewKey {
@@ -137,7 +145,8 @@ fn after(newest: &Generation, key: NewKey) -> NewKey {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{Ask, Cause, Due, Generation, NewKey, Times, due};
+    use super::{Answers, Ask, Cause, Due, Generation, NewKey, Times, due};
+    use crate::controller::checks::requests::tests::answers;
 
     const HOUR: i64 = 3600;
 
@@ -160,7 +169,7 @@ mod tests {
             is_lost: false,
             promise: span(60),
             longest_token: span(600),
-            rotate_request: None,
+            answers: Answers::default(),
         }
     }
 
@@ -205,12 +214,46 @@ mod tests {
     fn a_request_is_answered_once() {
         let asked = Ask { request: Some("1"), ..ask() };
         assert_eq!(new(due(&[key(1, 0)], &asked, at(9))).0, Cause::Request);
-        let answer = |number, active_from| Generation { rotate_request: Some("1".into()), ..key(number, active_from) };
+        let answer = |number, active_from| Generation { answers: answers(&[("1", 9)]), ..key(number, active_from) };
         assert_eq!(due(&[answer(2, 50), key(1, 0)], &asked, at(10)), Due::Later(None));
         assert_eq!(due(&[answer(2, 50), key(1, 0)], &ask(), at(60)), Due::Later(None), "it was taken away again");
         let again = Ask { request: Some("2"), ..ask() };
         assert_eq!(due(&[answer(2, 50), key(1, 0)], &again, at(10)), Due::Answered);
         assert_eq!(new(due(&[answer(2, 50), key(1, 0)], &again, at(50))).0, Cause::Request);
+    }
+
+    #[test]
+    fn a_former_request_is_seen_by_a_watch_that_lags_and_asks_for_a_key_only_after_a_minute() {
+        let answer = |active_from| Generation { answers: answers(&[("0", 0), ("1", 100)]), ..key(3, active_from) };
+        let lags = Ask { request: Some("0"), ..ask() };
+        for active_from in [101, 5_000] {
+            assert_eq!(due(&[answer(active_from)], &lags, at(101)), Due::Later(Some(at(160))), "{active_from}");
+            assert_eq!(due(&[answer(active_from)], &lags, at(159)), Due::Later(Some(at(160))), "{active_from}");
+        }
+        assert_eq!(new(due(&[answer(101)], &lags, at(160))).0, Cause::Request);
+        assert_eq!(due(&[answer(5_000)], &lags, at(160)), Due::Answered, "one is on its way");
+    }
+
+    #[test]
+    fn a_former_request_holds_up_no_other_cause() {
+        let answer = Generation { answers: answers(&[("0", 0), ("1", 100)]), ..key(3, 101) };
+        let lags = Ask { request: Some("0"), pre_publish: span(1), ..ask() };
+        let often = |every| Ask { every: Some(span(every)), ..lags };
+        assert_eq!(
+            due(std::slice::from_ref(&answer), &often(100), at(105)),
+            Due::Later(Some(at(111))),
+            "the earlier of both"
+        );
+        assert_eq!(
+            due(std::slice::from_ref(&answer), &often(900), at(105)),
+            Due::Later(Some(at(160))),
+            "the earlier of both"
+        );
+        assert_eq!(new(due(std::slice::from_ref(&answer), &often(100), at(111))).0, Cause::Time);
+        let import = Ask { has_import: true, ..lags };
+        assert_eq!(new(due(std::slice::from_ref(&answer), &import, at(105))).0, Cause::Import);
+        let revoked = Generation { is_revoked: true, ..answer };
+        assert_eq!(new(due(&[revoked, key(2, 0)], &lags, at(105))).0, Cause::Revocation);
     }
 
     #[test]

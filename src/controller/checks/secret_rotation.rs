@@ -2,7 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::key_lifecycle::later;
+use super::{
+    key_lifecycle::later,
+    requests::{Answers, Request},
+};
 
 /// The secrets that a client has, without their values.
 #[derive(Debug, Clone, Copy)]
@@ -11,8 +14,8 @@ pub struct Standing<'a> {
     pub issued_at: Option<Timestamp>,
     /// Until when the former one is accepted; none: there is none.
     pub previous_until: Option<Timestamp>,
-    /// The value of `realmkeeper.dev/rotate` that the current one is the answer to.
-    pub answered: Option<&'a str>,
+    /// The values of `realmkeeper.dev/rotate` that the current one, and those before it, are the answers to.
+    pub answers: &'a Answers,
     /// The current one is not of our making, and should be.
     pub is_taken: bool,
 }
@@ -38,21 +41,22 @@ pub enum Due {
 }
 
 /// What is due. A period that ends within an overlap waits for its end, so that nobody who had time until then is cut off; a person
-/// who asks for a new secret gets it at once, and the one before the current ends with that.
+/// who asks for a new secret gets it at once, and the one before the current ends with that. A request that a former secret has answered
+/// is looked at again when no watch can lag so much any more.
 pub fn due(standing: &Standing<'_>, ask: &Ask<'_>, now: Timestamp) -> Due {
-    let is_asked = ask.request.is_some() && ask.request != standing.answered;
-    if is_asked || standing.is_taken {
+    let request = standing.answers.judge(ask.request, now);
+    if request == Request::New || standing.is_taken {
         return Due::New;
     }
     if standing.previous_until.is_some_and(|until| until <= now) {
         return Due::EndOfOverlap;
     }
-    let period = rotate_after(standing, ask);
-    match (period, standing.previous_until) {
-        (Some(at), None) if at <= now => Due::New,
-        (at, None) => Due::Later(at),
-        (_, Some(until)) => Due::Later(Some(until)),
-    }
+    let next = match (rotate_after(standing, ask), standing.previous_until) {
+        (Some(at), None) if at <= now => return Due::New,
+        (at, None) => at,
+        (_, until) => until,
+    };
+    Due::Later(next.into_iter().chain(request.until()).min())
 }
 
 /// When the current secret will be replaced; none: when a person asks for it.
@@ -65,7 +69,8 @@ pub fn rotate_after(standing: &Standing<'_>, ask: &Ask<'_>) -> Option<Timestamp>
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{Ask, Due, Standing, due, rotate_after};
+    use super::{Answers, Ask, Due, Standing, due, rotate_after};
+    use crate::controller::checks::requests::tests::answers;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap()
@@ -74,7 +79,8 @@ mod tests {
     #[test]
     fn a_secret_is_replaced_when_its_time_is_over_and_not_within_an_overlap() {
         let ask = Ask { every: Some(SignedDuration::from_secs(100)), request: None };
-        let alone = Standing { issued_at: Some(at(0)), previous_until: None, answered: None, is_taken: false };
+        let none = Answers::default();
+        let alone = Standing { issued_at: Some(at(0)), previous_until: None, answers: &none, is_taken: false };
         assert_eq!(due(&alone, &ask, at(99)), Due::Later(Some(at(100))));
         assert_eq!(due(&alone, &ask, at(100)), Due::New);
         let overlap = Standing { previous_until: Some(at(150)), ..alone };
@@ -90,20 +96,41 @@ mod tests {
     #[test]
     fn a_request_is_answered_at_once_and_once() {
         let asked = Ask { every: None, request: Some("1") };
-        let alone = Standing { issued_at: Some(at(0)), previous_until: None, answered: None, is_taken: false };
+        let none = Answers::default();
+        let alone = Standing { issued_at: Some(at(0)), previous_until: None, answers: &none, is_taken: false };
         assert_eq!(due(&alone, &asked, at(1)), Due::New);
         let overlap = Standing { previous_until: Some(at(150)), ..alone };
         assert_eq!(due(&overlap, &asked, at(1)), Due::New);
-        let answered = Standing { answered: Some("1"), ..overlap };
+        let one = answers(&[("1", 1)]);
+        let answered = Standing { answers: &one, ..overlap };
         assert_eq!(due(&answered, &asked, at(1)), Due::Later(Some(at(150))));
         let withdrawn = Ask { every: None, request: None };
         assert_eq!(due(&answered, &withdrawn, at(1)), Due::Later(Some(at(150))));
     }
 
     #[test]
+    fn a_former_request_is_seen_by_a_watch_that_lags_and_asks_for_a_secret_only_after_a_minute() {
+        let both = answers(&[("0", 0), ("1", 100)]);
+        let lags = Ask { every: None, request: Some("0") };
+        let alone = Standing { issued_at: Some(at(100)), previous_until: None, answers: &both, is_taken: false };
+        assert_eq!(due(&alone, &lags, at(101)), Due::Later(Some(at(160))));
+        assert_eq!(due(&alone, &lags, at(159)), Due::Later(Some(at(160))));
+        assert_eq!(due(&alone, &lags, at(160)), Due::New);
+        let overlap = |until| Standing { previous_until: Some(at(until)), ..alone };
+        assert_eq!(due(&overlap(150), &lags, at(101)), Due::Later(Some(at(150))), "the earlier of both");
+        assert_eq!(due(&overlap(900), &lags, at(101)), Due::Later(Some(at(160))), "the earlier of both");
+        assert_eq!(due(&overlap(150), &lags, at(150)), Due::EndOfOverlap);
+        assert_eq!(due(&overlap(900), &lags, at(160)), Due::New, "a person does not wait for the end of an overlap");
+        let often = Ask { every: Some(SignedDuration::from_secs(10)), ..lags };
+        assert_eq!(due(&alone, &often, at(110)), Due::New, "its time is over all the same");
+        assert_eq!(due(&Standing { is_taken: true, ..alone }, &lags, at(101)), Due::New);
+    }
+
+    #[test]
     fn a_secret_of_somebody_elses_making_gives_way() {
         let ask = Ask { every: None, request: None };
-        let taken = Standing { issued_at: Some(at(0)), previous_until: None, answered: None, is_taken: true };
+        let none = Answers::default();
+        let taken = Standing { issued_at: Some(at(0)), previous_until: None, answers: &none, is_taken: true };
         assert_eq!(due(&taken, &ask, at(1)), Due::New);
     }
 }

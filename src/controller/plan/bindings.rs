@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aws_lc_rs::digest;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
@@ -14,6 +12,7 @@ use crate::{
         checks::{
             key_lifecycle::later,
             ownership::{self, Ownership, Standing},
+            requests::Answers,
             secret_rotation::{self, Ask, Due},
         },
         credentials::{self, Credential, Credentials, Previous},
@@ -103,8 +102,9 @@ impl Parts<'_> {
         if !binding.has_secret {
             return Ok(None);
         }
-        let request = record.meta.rotate.as_deref().map(Arc::from);
+        let request = record.meta.rotate.as_deref();
         let kept = credentials::kept(&builder.index.world, key, record.meta.uid.as_deref(), binding);
+        let answers = kept.as_ref().map(|kept| &kept.answers).unwrap_or(&Answers::default()).with(request, builder.now);
         // Whoever has the secret of a Secret that is taken over goes on with it.
         let value = adopted.zip(binding.secret_entry()).and_then(|(secret, entry)| marks::entry(secret, entry));
         let value = value.map(ownership::line).filter(|value| !value.is_empty()).map(Secret::new);
@@ -113,7 +113,7 @@ impl Parts<'_> {
         let Some(mut kept) = kept else {
             let previous = kept_as_former(former, builder, key, binding.rotation.overlap);
             let current = self.new_credential(builder, value)?;
-            return Ok(Some(Credentials { current, previous, rotate_request: request, is_taken: false }));
+            return Ok(Some(Credentials { current, previous, answers, is_taken: false }));
         };
         // Where nobody knows when it was made, its time begins now.
         kept.current.issued_at.get_or_insert(builder.now);
@@ -123,7 +123,7 @@ impl Parts<'_> {
                 secret_rotation::due(&standing_of(&kept, false), &Ask { every: None, request: None }, builder.now)
             }
             None => {
-                let ask = Ask { every: binding.rotation.every, request: record.meta.rotate.as_deref() };
+                let ask = Ask { every: binding.rotation.every, request };
                 secret_rotation::due(&standing_of(&kept, kept.is_taken), &ask, builder.now)
             }
         };
@@ -131,7 +131,7 @@ impl Parts<'_> {
             Due::New => {
                 let previous = kept_as_former(Some(kept), builder, key, binding.rotation.overlap);
                 let current = self.new_credential(builder, None)?;
-                Credentials { current, previous, rotate_request: request, is_taken: false }
+                Credentials { current, previous, answers, is_taken: false }
             }
             Due::EndOfOverlap => Credentials { previous: None, ..kept },
             Due::Later(at) => {
@@ -172,11 +172,11 @@ impl Parts<'_> {
             annotations.extend(value.map(|value| (name.to_owned(), value)));
         };
         if let (Some(credentials), Some(entry)) = (credentials, binding.secret_entry()) {
-            let Credentials { current, rotate_request, .. } = credentials;
+            let Credentials { current, answers, .. } = credentials;
             mark(marks::CREDENTIAL_ID, Some(current.id.to_string()));
             mark(marks::SECRET_ENTRY, Some(entry.to_owned()));
             mark(marks::ISSUED_AT, current.issued_at.map(|at| at.to_string()));
-            mark(marks::ROTATE_REQUEST, rotate_request.as_ref().map(ToString::to_string));
+            answers.marks().for_each(|(name, value)| mark(name, Some(value)));
             mark(marks::TAKEN_FROM, source.as_ref().map(|(name, _)| name.to_string()));
         }
         if let (Some(previous), Some(entry)) = (previous, binding.previous_entry()) {
@@ -216,7 +216,7 @@ fn standing_of(kept: &Credentials, is_taken: bool) -> secret_rotation::Standing<
     secret_rotation::Standing {
         issued_at: kept.current.issued_at,
         previous_until: kept.previous.as_ref().map(|previous| previous.valid_until),
-        answered: kept.rotate_request.as_deref(),
+        answers: &kept.answers,
         is_taken,
     }
 }
@@ -228,8 +228,7 @@ fn names<V>(map: &BTreeMap<String, V>) -> Vec<&str> {
 /// A hash of the names of all that is written.
 fn layout(parts: &[&[&str]]) -> String {
     let text: Vec<_> = parts.iter().map(|names| names.join(" ")).collect();
-    let hash = digest::digest(&digest::SHA256, text.join("\n").as_bytes());
-    URL_SAFE_NO_PAD.encode(hash.as_ref().get(..9).unwrap_or_default())
+    marks::hash(&text.join("\n"))
 }
 
 /// True where the Secret has all that would be written; what somebody else has added to it is left alone.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::{EventRecord, EventType, Owner, SecretDeletion, SecretMode, SecretWrite, build::Builder, events};
@@ -13,6 +13,7 @@ use crate::{
         checks::{
             key_lifecycle::{self, MAX_SKEW, later},
             ownership::{self, Ownership, Standing},
+            requests::Answers,
             rotation::{self, Ask, Due, Generation, NewKey},
         },
         index::{
@@ -30,13 +31,15 @@ use crate::{
 };
 
 /// The annotations that a Secret keeps when it is written again.
-const KEPT: [&str; 7] = [
+const KEPT: [&str; 9] = [
     marks::PUBLISHED_AT,
     marks::ACTIVE_FROM,
     marks::KEY_ID,
     marks::PROMISE,
     marks::LONGEST_TOKEN,
     marks::ROTATE_REQUEST,
+    marks::ANSWERED_AT,
+    marks::FORMER_REQUESTS,
     marks::TAKEN_FROM,
 ];
 
@@ -89,6 +92,12 @@ impl<'a> RingPlan<'a> {
             has_import: self.state.ring.import.is_some(),
             others: is_without.then(|| self.promise_of_others(builder)).flatten(),
         }
+    }
+
+    /// Those of the newest key, and of one that is made now.
+    fn answers(&self, now: Timestamp) -> Answers {
+        let newest = self.keys.first().map(|key| key.answers.clone()).unwrap_or_default();
+        newest.with(self.record.meta.rotate.as_deref(), now)
     }
 
     /// Where other rings sign with the algorithm already, the least that the JWK Set may have promised because of one of them.
@@ -164,8 +173,8 @@ impl<'a> RingPlan<'a> {
                 change(Some((marks::LONGEST_TOKEN, marks::duration_value(self.longest_token))));
             }
             let is_newest = self.keys.first().is_some_and(|newest| newest.secret == name.name);
-            if let Some(request) = self.record.meta.rotate.as_ref().filter(|_| is_answered && is_newest) {
-                change(Some((marks::ROTATE_REQUEST, request.clone())));
+            if is_answered && is_newest {
+                self.answers(builder.now).marks().for_each(|mark| change(Some(mark)));
             }
             writes.extend(write.flatten());
         }
@@ -202,10 +211,10 @@ impl<'a> RingPlan<'a> {
             (marks::KEY_ID, Some(kid)),
             (marks::PROMISE, Some(marks::duration_value(rings::promise(self.spec)))),
             (marks::LONGEST_TOKEN, Some(marks::duration_value(self.longest_token))),
-            (marks::ROTATE_REQUEST, self.record.meta.rotate.clone()),
             (marks::TAKEN_FROM, import.map(|import| import.from.to_string())),
         ];
-        let written = annotations.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let known = annotations.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let written = known.chain(self.answers(builder.now).marks()).map(|(name, value)| (name.to_owned(), value));
         builder.plan.secrets.push(self.write(name, SecretMode::Create, written.collect(), pem));
         Ok(())
     }

@@ -7,6 +7,7 @@ mod fleet;
 mod key_sources;
 mod keys;
 mod killed;
+mod lag;
 mod members;
 mod order;
 mod rotation;

@@ -150,7 +150,7 @@ fn secrets(
                 return Ok(Vec::new());
             }
             let kept = kept(binding).ok_or_else(|| state.verdict.programmed.push(pending(binding)))?;
-            (kept.current, kept.previous, kept.rotate_request)
+            (kept.current, kept.previous, kept.answers.latest)
         }
     };
     let known = |id: &Arc<str>, value: &crate::secret::Secret, end| {

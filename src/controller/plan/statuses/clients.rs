@@ -7,7 +7,10 @@ use super::Common;
 use crate::{
     api::{self, CurrentSecret, PreviousSecret},
     controller::{
-        checks::secret_rotation::{self, Ask, Standing},
+        checks::{
+            requests::Answers,
+            secret_rotation::{self, Ask, Standing},
+        },
         index::{
             record::Record,
             spec::{ClientSecretSpec, OidcClientSpec},
@@ -62,7 +65,7 @@ fn current(credential: &CredentialState, spec: Option<&OidcClientSpec>) -> Curre
     let standing = Standing {
         issued_at: credential.issued_at,
         previous_until: credential.previous.as_ref().map(|previous| previous.valid_until),
-        answered: None,
+        answers: &Answers::default(),
         is_taken: false,
     };
     let every = match spec.map(|spec| &spec.secret) {

@@ -83,7 +83,7 @@ pub(in super::super) fn signing_key(builder: &mut Builder<'_>, name: &ObjectName
     let status = api::SigningKeyStatus {
         observed_generation: record.meta.generation,
         next_rotation: newest.zip(spec).and_then(|(newest, spec)| next_rotation(newest, spec, builder.now)).map(Time),
-        last_rotate_request: newest.and_then(|newest| newest.rotate_request.as_deref()).map(str::to_owned),
+        last_rotate_request: newest.and_then(|newest| newest.answers.latest.as_deref()).map(str::to_owned),
         keys,
         lost_keys,
         conditions: builder.conditions(&common, &old.conditions),
