@@ -1,7 +1,8 @@
+use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-use super::{Error, PublicKey};
+use super::{Error, HmacAlgorithm, PublicKey};
 
 /// Longer texts are refused before anything is decoded: 64 KiB.
 pub const MAX_COMPACT_LENGTH: usize = 64 * 1024;
@@ -20,7 +21,13 @@ struct Header {
     alg: String,
     typ: Option<String>,
     kid: Option<String>,
-    crit: Option<serde_json::Value>,
+    /// Also `null` counts: it is there, and no list of names.
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 impl<'a> Compact<'a> {
@@ -41,7 +48,7 @@ impl<'a> Compact<'a> {
         let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| Error::Malformed("the header is not base64url"))?;
         let header: Header =
             serde_json::from_slice(&header).map_err(|_| Error::Malformed("the header is not a JWS header"))?;
-        if header.crit.is_some() {
+        if header.crit {
             return Err(Error::Malformed("it has critical header parameters that are not understood"));
         }
         let signature =
@@ -76,6 +83,35 @@ impl<'a> Compact<'a> {
         self.claims_unverified()
     }
 
+    /// Verifies a code by a shared secret, in constant time, and decodes the claims (RFC 7518 section 3.2).
+    ///
+    /// # Errors
+    /// [`Error::ShortSecret`] for a secret that is shorter than the algorithm needs, [`Error::Signature`] where the header says another
+    /// algorithm or the code is wrong, or [`Error::Malformed`] where the payload is not what `T` needs.
+    pub fn verify_mac<T: DeserializeOwned>(&self, algorithm: HmacAlgorithm, secret: &[u8]) -> Result<T, Error> {
+        if secret.len() < algorithm.min_key_length() {
+            return Err(Error::ShortSecret { algorithm });
+        }
+        if self.alg() != algorithm.name() {
+            return Err(Error::Signature);
+        }
+        let key = hmac::Key::new(algorithm.hmac(), secret);
+        hmac::verify(&key, self.signing_input.as_bytes(), &self.signature).map_err(|_| Error::Signature)?;
+        self.claims_unverified()
+    }
+
+    /// The claims of an unsecured JWS: `alg` is `none` and the signature is empty (RFC 7518 section 3.6). Whoever asks must have decided
+    /// that nobody needs to have signed it.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] for any other, [`Error::Malformed`] where the payload is not what `T` needs.
+    pub fn unsecured<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        if self.alg() != "none" || !self.signature.is_empty() {
+            return Err(Error::Signature);
+        }
+        self.claims_unverified()
+    }
+
     /// The claims without any verification: to find out whom a token claims to be from, never to believe it.
     ///
     /// # Errors
@@ -90,6 +126,7 @@ impl<'a> Compact<'a> {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde_json::{Value, json};
 
     use super::{Compact, Error};
@@ -128,5 +165,19 @@ mod tests {
             assert!(matches!(Compact::parse(token), Err(Error::Malformed(_))), "{token:.20}");
         }
         assert!(Compact::parse("eyJhbGciOiJFUzI1NiIsImNyaXQiOlsiYiJdfQ.e30.AA").is_err(), "crit is not understood");
+    }
+
+    #[test]
+    fn rfc_7515_4_1_11_crit_in_any_form_is_refused() {
+        for crit in [json!(["b64"]), json!([]), json!(null), json!("exp")] {
+            let header = URL_SAFE_NO_PAD.encode(json!({"alg": "ES256", "crit": crit}).to_string());
+            assert!(matches!(Compact::parse(&format!("{header}.e30.AA")), Err(Error::Malformed(_))), "{crit}");
+        }
+    }
+
+    #[test]
+    fn rfc_7515_4_a_header_parameter_that_is_there_twice_is_refused() {
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","alg":"ES256"}"#);
+        assert!(matches!(Compact::parse(&format!("{header}.e30.AA")), Err(Error::Malformed(_))));
     }
 }

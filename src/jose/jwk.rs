@@ -38,11 +38,17 @@ pub struct Jwk {
     pub material: KeyMaterial,
     /// The RFC 7638 thumbprint.
     pub kid: String,
-    /// The JOSE name of the one algorithm this key is for.
+    /// The JOSE name of the one algorithm this key is for. It is left out for Ed25519, whose signatures go by two names, each of which
+    /// some relying party compares with this one.
+    #[serde(skip_serializing_if = "has_two_names")]
     pub alg: &'static str,
     /// `sig` or `enc`.
     #[serde(rename = "use")]
     pub usage: &'static str,
+}
+
+fn has_two_names(alg: &&str) -> bool {
+    *alg == Algorithm::Ed25519.jws_name()
 }
 
 impl Jwk {

@@ -59,6 +59,12 @@ impl HmacAlgorithm {
     }
 }
 
+impl fmt::Display for HmacAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl JwsAlgorithm {
     /// The value of `alg` in a JWS header.
     pub fn name(self) -> &'static str {

@@ -1,7 +1,6 @@
 //! Keys are parsed once, when a realm is built; a signature afterwards costs the signature (RFC 7515, 7516, 7517, 7518, 7638).
 //!
-//! `aws-lc-rs` does the cryptography. `jsonwebtoken` parses and verifies what strangers send ([`foreign`]), where
-//! breadth matters more than the last microsecond.
+//! `aws-lc-rs` does the cryptography; what stands here is the shape of the tokens and of the keys.
 
 mod algorithm;
 mod compact;
@@ -14,6 +13,7 @@ pub mod jwe;
 mod jwk;
 mod jws_algorithm;
 mod key_algorithm;
+mod mac;
 mod private_key;
 mod public_key;
 mod signer;
@@ -23,6 +23,7 @@ pub use compact::{Compact, MAX_COMPACT_LENGTH};
 pub use jwk::{Jwk, JwkSet, KeyMaterial};
 pub use jws_algorithm::{HmacAlgorithm, JwsAlgorithm};
 pub use key_algorithm::{KeyAlgorithm, KeyManagement};
+pub use mac::{authenticate_jwt, unsecured_jwt};
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
 pub use signer::Signer;
@@ -47,6 +48,12 @@ pub enum Error {
     /// The signature does not verify.
     #[error("the signature does not verify")]
     Signature,
+    /// A secret with fewer bytes than its algorithm asks for (RFC 7518 section 3.2).
+    #[error("the secret is shorter than the {} bytes that {algorithm} needs", .algorithm.min_key_length())]
+    ShortSecret {
+        /// The algorithm.
+        algorithm: HmacAlgorithm,
+    },
     /// The cryptographic library refused to work (out of entropy, for instance).
     #[error("the cryptographic library failed")]
     Crypto,

@@ -39,6 +39,8 @@ pub enum ErrorCode {
     UnsupportedTokenType,
     /// RFC 8707 section 2.
     InvalidTarget,
+    /// RFC 7591 section 3.2.2; elsewhere: what the client has registered can't be done, since its keys don't fit.
+    InvalidClientMetadata,
     /// OpenID Connect Core section 3.1.2.6.
     LoginRequired,
     /// OpenID Connect Core section 3.1.2.6.
@@ -57,7 +59,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them, in order of declaration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -72,6 +74,7 @@ impl ErrorCode {
         Self::InsufficientScope,
         Self::UnsupportedTokenType,
         Self::InvalidTarget,
+        Self::InvalidClientMetadata,
         Self::LoginRequired,
         Self::ConsentRequired,
         Self::InteractionRequired,
@@ -98,6 +101,7 @@ impl ErrorCode {
             Self::InsufficientScope => "insufficient_scope",
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",

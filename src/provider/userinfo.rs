@@ -4,26 +4,29 @@ use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Method, Request, Response, header},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     Call, ErrorCode, OAuthError, Params,
-    tokens::{ClaimRequest, Purpose, active_access_token, claims},
+    tokens::{ClaimRequest, Purpose, active_access_token, claims, encrypt, protect},
 };
-use crate::telemetry::request::set_client;
+use crate::{
+    realm::{Client, Protection},
+    telemetry::request::set_client,
+};
 
 /// Answers with the claims that the access token's scopes release.
 pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body> {
-    let claims = match token(request).await {
+    let answer = match token(request).await {
         Ok(Some(token)) => answer(call, &token).await,
         Ok(None) => return challenge(call, None),
         Err(error) => Err(error),
     };
-    match claims {
-        Ok(claims) => {
-            let mut response = Response::new(Body::from(claims.to_string()));
+    match answer {
+        Ok(Answer { content_type, body }) => {
+            let mut response = Response::new(Body::from(body));
             let headers = response.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
@@ -31,7 +34,31 @@ pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body
     }
 }
 
-async fn answer(call: &Call, token: &str) -> Result<Value, OAuthError> {
+/// The claims as they go out.
+struct Answer {
+    content_type: &'static str,
+    body: String,
+}
+
+/// JSON, or a JWT where the client has registered so (section 5.3.2). What is signed says who has made it and for whom; what is only
+/// encrypted is the same JSON. The algorithm `none` asks for no signature, and nobody gains by a JWT without one: that is JSON too.
+async fn protected(call: &Call, client: &Client, mut claims: Map<String, Value>) -> Result<Answer, OAuthError> {
+    let jwt = |body| Answer { content_type: "application/jwt", body };
+    let Protection { signing, encryption } = client.userinfo.always_signed();
+    if signing.is_some() {
+        claims.insert("iss".to_owned(), Value::from(call.realm.issuer.as_str()));
+        claims.insert("aud".to_owned(), Value::from(client.id.as_str()));
+        let protection = Protection { signing, encryption };
+        return Ok(jwt(protect(call, client, protection, "JWT", &claims).await?));
+    }
+    let json = Value::Object(claims).to_string();
+    match encryption {
+        Some(encryption) => Ok(jwt(encrypt(call, client, encryption, None, json.as_bytes()).await?)),
+        None => Ok(Answer { content_type: "application/json", body: json }),
+    }
+}
+
+async fn answer(call: &Call, token: &str) -> Result<Answer, OAuthError> {
     let invalid = |why: &'static str| OAuthError::new(ErrorCode::InvalidToken, why);
     let active = active_access_token(call, token).await?;
     let active = active.ok_or_else(|| invalid("the access token is unknown, has expired or was revoked"))?;
@@ -47,7 +74,7 @@ async fn answer(call: &Call, token: &str) -> Result<Value, OAuthError> {
     let request = ClaimRequest { realm: &call.realm, client: &active.owner.client, person, scopes: &scopes };
     let mut claims = claims(&request, Purpose::Identity);
     claims.insert("sub".to_owned(), Value::from(user.subject.as_str()));
-    Ok(Value::Object(claims))
+    protected(call, &active.owner.client, claims).await
 }
 
 /// The token, from the header or from the form of a POST, and only one of them (RFC 6750 section 2); not from the query, where it

@@ -210,13 +210,28 @@ pub struct ClientAuthentication {
     pub signing_algorithm: Option<JwsAlgorithm>,
     /// Current and, during an overlap, previous secret.
     pub secrets: Vec<ClientSecret>,
-    /// The keys of `private_key_jwt`.
+    /// Its public keys.
     pub keys: ClientKeys,
     /// Names of ServiceAccounts in the client's own namespace whose projected tokens authenticate it.
     pub service_accounts: Vec<Arc<str>>,
 }
 
-/// Where the keys of `private_key_jwt` come from.
+impl ClientAuthentication {
+    /// The secret itself that authenticates and encrypts what is meant for the client (OpenID Connect Core sections 10.1 and 10.2): the
+    /// current one. None where the client has none, or it is not known but by its digest.
+    pub fn secret_value(&self) -> Option<&Secret> {
+        self.secrets.iter().find(|secret| secret.valid_until.is_none())?.value.as_ref()
+    }
+
+    /// The secrets themselves that what the client has made may be authenticated or encrypted with: the current one, then, while it is
+    /// valid, the one before.
+    pub fn secret_values(&self, now: Timestamp) -> impl Iterator<Item = (&ClientSecret, &Secret)> {
+        let known = self.secrets.iter().filter(move |secret| secret.is_valid(now));
+        known.filter_map(|secret| Some((secret, secret.value.as_ref()?)))
+    }
+}
+
+/// Where the keys of a client come from: what it signs is verified with them, and what is meant for it is encrypted with them.
 #[derive(Debug, Clone)]
 pub enum ClientKeys {
     /// The client has none.
@@ -290,7 +305,12 @@ impl ClientSecret {
     pub fn matches(&self, presented: &[u8], now: Timestamp) -> bool {
         let Some(key) = PROCESS_KEY.as_ref() else { return false };
         let same = hmac::verify(key, presented, self.digest.as_ref()).is_ok();
-        same && self.valid_until.is_none_or(|end| now < end)
+        same && self.is_valid(now)
+    }
+
+    /// True until its end.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.valid_until.is_none_or(|end| now < end)
     }
 
     /// Notes that a previous secret was used; of the current one nobody wants to know.

@@ -33,6 +33,15 @@ pub struct Protection {
     pub encryption: Option<Encryption>,
 }
 
+impl Protection {
+    /// The same for what must never go without a signature, such as a logout token (OpenID Connect Back-Channel Logout section 2.4): in
+    /// place of `none` stands the realm's default.
+    #[must_use]
+    pub fn always_signed(self) -> Self {
+        Self { signing: self.signing.filter(|algorithm| *algorithm != JwsAlgorithm::None), ..self }
+    }
+}
+
 /// How a JWE is made (RFC 7518 sections 4.1 and 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encryption {

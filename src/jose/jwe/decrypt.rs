@@ -4,27 +4,41 @@ use aws_lc_rs::{
     rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use zeroize::Zeroizing;
 
 use super::{
     ContentEncryption, DecryptionFailed, DecryptionKey,
     content::Sealed,
-    derive::{Parties, agree},
+    derive::{Curve, Parties, agree},
     key::Pair,
 };
 use crate::jose::{KeyManagement, MAX_COMPACT_LENGTH};
 
 #[derive(Deserialize)]
-struct Header {
-    alg: String,
-    enc: String,
+pub(super) struct Header {
+    pub(super) alg: String,
+    pub(super) enc: String,
     kid: Option<String>,
-    zip: Option<IgnoredAny>,
-    crit: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "present")]
+    zip: bool,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
     epk: Option<EphemeralKey>,
     apu: Option<String>,
     apv: Option<String>,
+}
+
+/// Whatever the value, also `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+impl Header {
+    /// Compression, or something that must be understood and is not.
+    pub(super) fn has_extension(&self) -> bool {
+        self.zip || self.crit
+    }
 }
 
 #[derive(Deserialize)]
@@ -54,7 +68,7 @@ impl DecryptionKey {
     pub fn decrypt(&self, token: &str) -> Result<Zeroizing<Vec<u8>>, DecryptionFailed> {
         let [protected, encrypted_key, iv, ciphertext, tag] = parts(token)?;
         let header = header(protected)?;
-        if header.zip.is_some() || header.crit.is_some() || header.alg != self.algorithm.name() {
+        if header.has_extension() || header.alg != self.algorithm.name() {
             return Err(DecryptionFailed);
         }
         let enc: ContentEncryption = header.enc.parse()?;
@@ -74,7 +88,7 @@ impl DecryptionKey {
 }
 
 /// The five parts (RFC 7516 section 7.1).
-fn parts(token: &str) -> Result<[&str; 5], DecryptionFailed> {
+pub(super) fn parts(token: &str) -> Result<[&str; 5], DecryptionFailed> {
     if token.len() > MAX_COMPACT_LENGTH {
         return Err(DecryptionFailed);
     }
@@ -82,11 +96,11 @@ fn parts(token: &str) -> Result<[&str; 5], DecryptionFailed> {
     parts.try_into().map_err(|_| DecryptionFailed)
 }
 
-fn header(protected: &str) -> Result<Header, DecryptionFailed> {
+pub(super) fn header(protected: &str) -> Result<Header, DecryptionFailed> {
     serde_json::from_slice(&decode(protected)?).map_err(|_| DecryptionFailed)
 }
 
-fn decode(text: &str) -> Result<Vec<u8>, DecryptionFailed> {
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, DecryptionFailed> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| DecryptionFailed)
 }
 
@@ -121,12 +135,12 @@ fn ecdh(
         KeyManagement::EcdhEsA256Kw => (&AES_256, 32),
         // RFC 7516 section 5.2: no key is sent where one is agreed upon.
         _ if !encrypted.is_empty() => return None,
-        _ => return agree(key, &point, enc.name(), parties, enc.key_length()),
+        _ => return agree(key, (Curve::P256, &point), enc.name(), parties, enc.key_length()),
     };
     if encrypted.len() != enc.key_length() + 8 {
         return None;
     }
-    let wrapping = agree(key, &point, algorithm.name(), parties, length)?;
+    let wrapping = agree(key, (Curve::P256, &point), algorithm.name(), parties, length)?;
     let mut cek = Zeroizing::new(vec![0; enc.key_length()]);
     let kek = AesKek::new(cipher, &wrapping).ok()?;
     let length = kek.unwrap(encrypted, &mut cek).ok()?.len();

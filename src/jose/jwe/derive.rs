@@ -1,5 +1,5 @@
 use aws_lc_rs::{
-    agreement::{self, ECDH_P256, PrivateKey, UnparsedPublicKey},
+    agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, UnparsedPublicKey, X25519},
     kdf::{SskdfDigestAlgorithmId, get_sskdf_digest_algorithm, sskdf_digest},
 };
 use zeroize::Zeroizing;
@@ -11,16 +11,42 @@ pub(super) struct Parties<'a> {
     pub(super) apv: &'a [u8],
 }
 
-/// ECDH with P-256, and the Concat KDF over the secret (RFC 7518 section 4.6.2); `name` is that of the algorithm that the key is for. None
-/// for a point that is not on the curve.
+/// A curve that two keys can meet on (RFC 7518 section 6.2.1.1, RFC 8037 section 2).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Curve {
+    /// `crv`.
+    pub(super) name: &'static str,
+    pub(super) algorithm: &'static agreement::Algorithm,
+    /// The length of a coordinate.
+    pub(super) width: usize,
+}
+
+impl Curve {
+    pub(super) const P256: Self = Self { name: "P-256", algorithm: &ECDH_P256, width: 32 };
+
+    const ALL: [Self; 4] = [
+        Self::P256,
+        Self { name: "P-384", algorithm: &ECDH_P384, width: 48 },
+        Self { name: "P-521", algorithm: &ECDH_P521, width: 66 },
+        Self { name: "X25519", algorithm: &X25519, width: 32 },
+    ];
+
+    /// The curve of this `crv`.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|curve| curve.name == name)
+    }
+}
+
+/// ECDH, and the Concat KDF over the secret (RFC 7518 section 4.6.2); `name` is that of the algorithm that the key is for. None for a point
+/// that is not on the curve.
 pub(super) fn agree(
     private: &PrivateKey,
-    point: &[u8],
+    (curve, point): (Curve, &[u8]),
     name: &str,
     parties: Parties<'_>,
     length: usize,
 ) -> Option<Zeroizing<Vec<u8>>> {
-    let peer = UnparsedPublicKey::new(&ECDH_P256, point);
+    let peer = UnparsedPublicKey::new(curve.algorithm, point);
     agreement::agree(private, peer, (), |secret| concat_kdf(secret, name, parties, length).ok_or(())).ok()
 }
 

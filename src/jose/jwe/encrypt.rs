@@ -1,5 +1,5 @@
 use aws_lc_rs::{
-    agreement::{self, ECDH_P256, UnparsedPublicKey},
+    agreement::{self, UnparsedPublicKey},
     encoding::{AsDer, PublicKeyX509Der},
     key_wrap::{AES_128, AES_256, AesKek, KeyWrap},
     rand,
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     ContentEncryption,
-    derive::{Parties, agree},
+    derive::{Curve, Parties, agree},
 };
 use crate::jose::{Error, KeyManagement, KeyMaterial};
 
@@ -27,8 +27,8 @@ pub struct EncryptionKey {
 #[derive(Debug)]
 enum Public {
     Rsa(OaepPublicEncryptingKey),
-    /// An uncompressed point on P-256.
-    Ecdh(Vec<u8>),
+    /// An uncompressed point, or what X25519 has in its place.
+    Ecdh(Curve, Vec<u8>),
 }
 
 impl EncryptionKey {
@@ -47,12 +47,10 @@ impl EncryptionKey {
                 let key = PublicEncryptingKey::from_der(der.as_ref()).map_err(|_| unfit.clone())?;
                 Public::Rsa(OaepPublicEncryptingKey::new(key).map_err(|_| unfit)?)
             }
-            KeyMaterial::Ec { crv: "P-256", x, y } if !algorithm.is_rsa() => {
-                let point = [&[4u8][..], &decode(x)?, &decode(y)?].concat();
-                agreement::ParsedPublicKey::try_from(&UnparsedPublicKey::new(&ECDH_P256, &point))
-                    .map_err(|_| Error::PublicKey("no point on P-256"))?;
-                Public::Ecdh(point)
+            KeyMaterial::Ec { crv, x, y } if !algorithm.is_rsa() => {
+                on_curve(crv, [&[4u8][..], &decode(x)?, &decode(y)?].concat())?
             }
+            KeyMaterial::Okp { crv: crv @ "X25519", x } if !algorithm.is_rsa() => on_curve(crv, decode(x)?)?,
             _ => return Err(Error::PublicKey("a key of another type than the algorithm needs")),
         };
         Ok(Self { algorithm, kid, public })
@@ -69,10 +67,7 @@ impl EncryptionKey {
         let optional = [("kid", self.kid.as_deref()), ("cty", cty)];
         header.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?)))));
         let (cek, encrypted_key) = self.content_key(enc, &mut header).ok_or(Error::Crypto)?;
-        let protected = URL_SAFE_NO_PAD.encode(Value::Object(header).to_string());
-        let sealed = enc.seal(&cek, plaintext, protected.as_bytes())?;
-        let parts = [encrypted_key, sealed.iv, sealed.ciphertext, sealed.tag].map(|part| URL_SAFE_NO_PAD.encode(part));
-        Ok(format!("{protected}.{}", parts.join(".")))
+        assemble(header, enc, &cek, &encrypted_key, plaintext)
     }
 
     /// The content encryption key, and as it is sent.
@@ -92,13 +87,10 @@ impl EncryptionKey {
                 encrypted.truncate(length);
                 Some((cek, encrypted))
             }
-            Public::Ecdh(point) => {
-                let ephemeral = agreement::PrivateKey::generate(&ECDH_P256).ok()?;
-                let own = ephemeral.compute_public_key().ok()?;
-                let (x, y) = own.as_ref().get(1..)?.split_at_checked(32)?;
-                let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-                header.insert("epk".into(), json!({"kty": "EC", "crv": "P-256", "x": b64(x), "y": b64(y)}));
-                let agree = |name, length| agree(&ephemeral, point, name, Parties::default(), length);
+            Public::Ecdh(curve, point) => {
+                let ephemeral = agreement::PrivateKey::generate(curve.algorithm).ok()?;
+                header.insert("epk".into(), epk(*curve, ephemeral.compute_public_key().ok()?.as_ref())?);
+                let agree = |name, length| agree(&ephemeral, (*curve, point), name, Parties::default(), length);
                 let (cipher, length) = match self.algorithm {
                     KeyManagement::EcdhEsA128Kw => (&AES_128, 16),
                     KeyManagement::EcdhEsA256Kw => (&AES_256, 32),
@@ -111,4 +103,36 @@ impl EncryptionKey {
             }
         }
     }
+}
+
+/// The key, where it is on its curve.
+fn on_curve(name: &str, point: Vec<u8>) -> Result<Public, Error> {
+    let unfit = Error::PublicKey("no point on a curve that is supported");
+    let curve = Curve::named(name).ok_or_else(|| unfit.clone())?;
+    agreement::ParsedPublicKey::try_from(&UnparsedPublicKey::new(curve.algorithm, &point)).map_err(|_| unfit)?;
+    Ok(Public::Ecdh(curve, point))
+}
+
+/// The ephemeral public key (RFC 7518 section 4.6.1.1, RFC 8037 section 3.2.1).
+fn epk(curve: Curve, public: &[u8]) -> Option<Value> {
+    let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    if curve.name == "X25519" {
+        return Some(json!({"kty": "OKP", "crv": curve.name, "x": b64(public)}));
+    }
+    let (x, y) = public.get(1..)?.split_at_checked(curve.width)?;
+    Some(json!({"kty": "EC", "crv": curve.name, "x": b64(x), "y": b64(y)}))
+}
+
+/// The five parts of a JWE (RFC 7516 section 5.1, steps 14 to 19).
+pub(super) fn assemble(
+    header: Map<String, Value>,
+    enc: ContentEncryption,
+    cek: &[u8],
+    encrypted_key: &[u8],
+    plaintext: &[u8],
+) -> Result<String, Error> {
+    let protected = URL_SAFE_NO_PAD.encode(Value::Object(header).to_string());
+    let sealed = enc.seal(cek, plaintext, protected.as_bytes())?;
+    let parts = [encrypted_key, &sealed.iv, &sealed.ciphertext, &sealed.tag].map(|part| URL_SAFE_NO_PAD.encode(part));
+    Ok(format!("{protected}.{}", parts.join(".")))
 }

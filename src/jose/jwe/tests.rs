@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::{
     ContentEncryption, DecryptionFailed, DecryptionKey, EncryptionKey,
     content::Sealed,
-    derive::{Parties, agree, concat_kdf},
+    derive::{Curve, Parties, agree, concat_kdf},
     key::Pair,
 };
 use crate::jose::{KeyAlgorithm, KeyManagement, import::ImportedKey};
@@ -72,7 +72,7 @@ fn rfc_7518_appendix_c_is_derived() {
     let bob = of_jwk(KeyManagement::EcdhEs, bob);
     let Pair::Ecdh(private) = &bob.pair else { panic!() };
     let parties = Parties { apu: b"Alice", apv: b"Bob" };
-    let derived = agree(private, &alice, "A128GCM", parties, 16).unwrap();
+    let derived = agree(private, (Curve::P256, &alice), "A128GCM", parties, 16).unwrap();
     assert_eq!(URL_SAFE_NO_PAD.encode(&*derived), "VqqN6vgjbSBcIijNcacQGg");
     assert_eq!(concat_kdf(b"z", "A256CBC-HS512", parties, 64).unwrap().len(), 64, "more than one round");
 }
@@ -161,7 +161,7 @@ fn a_point_that_is_not_on_the_curve_is_refused_before_anything_is_agreed() {
     let Pair::Ecdh(private) = &own.pair else { panic!() };
     let point = |byte: u8| [&[4][..], &[byte; 64]].concat();
     for point in [point(0), point(1), point(255), vec![0], vec![4], Vec::new()] {
-        assert!(agree(private, &point, "A128GCM", Parties::default(), 16).is_none());
+        assert!(agree(private, (Curve::P256, &point), "A128GCM", Parties::default(), 16).is_none());
     }
     let token = public(&own).encrypt(ContentEncryption::A128Gcm, None, b"x").unwrap();
     for epk in [

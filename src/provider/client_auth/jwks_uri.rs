@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{Refusal, assertion::Claims};
 use crate::{
-    jose::{Error, foreign::ForeignKeys},
+    jose::{Error, KeyManagement, foreign::ForeignKeys, jwe::EncryptionKey},
     provider::outbound::{self, Get, Outbound},
     realm::{ObjectName, Realm},
 };
@@ -34,6 +34,11 @@ pub struct JwksCache {
 
 /// A realm and a URI.
 type Place = (ObjectName, Arc<str>);
+
+/// The keys of a client can't be had, now or at all.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unreachable(String);
 
 #[derive(Default)]
 struct Entry {
@@ -71,12 +76,29 @@ impl JwksCache {
                 result => return Ok(result?),
             }
         }
-        let failure = entry.refresh(&self.outbound, realm, uri, known.map(|known| known.at), now).await.err();
-        match (entry.fetched.load().as_ref().filter(|known| known.is_younger_than(USABLE, now)), failure) {
-            (Some(known), _) => Ok(known.keys.verify(token)?),
-            (None, Some(failure)) => Err(Refusal::JwksUri(failure.to_string())),
-            (None, None) => Err(Refusal::JwksUri("it could not be fetched a moment ago".to_owned())),
+        let known = entry.newer(&self.outbound, realm, uri, known, now).await?;
+        Ok(known.keys.verify(token)?)
+    }
+
+    /// The key of `uri` to encrypt for; those that are there are asked first, as by [`Self::verify`]. None where there is no such key.
+    ///
+    /// # Errors
+    /// [`Unreachable`] where no keys can be had.
+    pub(crate) async fn encryption_key(
+        &self,
+        realm: &Realm,
+        uri: &Arc<str>,
+        algorithm: KeyManagement,
+        now: Timestamp,
+    ) -> Result<Option<EncryptionKey>, Unreachable> {
+        let entry = self.entry(realm, uri);
+        let known = entry.fetched.load_full();
+        let fresh = known.as_ref().filter(|known| known.is_younger_than(FRESH, now));
+        if let Some(key) = fresh.and_then(|known| known.keys.encryption_key(algorithm)) {
+            return Ok(Some(key));
         }
+        let known = entry.newer(&self.outbound, realm, uri, known, now).await?;
+        Ok(known.keys.encryption_key(algorithm))
     }
 
     fn entry(&self, realm: &Realm, uri: &Arc<str>) -> Arc<Entry> {
@@ -89,6 +111,23 @@ impl JwksCache {
 }
 
 impl Entry {
+    /// The keys that are fetched now; where that fails or has just been done, those that are there, while they are usable.
+    async fn newer(
+        &self,
+        outbound: &Outbound,
+        realm: &Realm,
+        uri: &str,
+        known: Option<Arc<Fetched>>,
+        now: Timestamp,
+    ) -> Result<Arc<Fetched>, Unreachable> {
+        let failure = self.refresh(outbound, realm, uri, known.map(|known| known.at), now).await.err();
+        let usable = self.fetched.load_full().filter(|known| known.is_younger_than(USABLE, now));
+        usable.ok_or_else(|| match failure {
+            Some(failure) => Unreachable(failure.to_string()),
+            None => Unreachable("it could not be fetched a moment ago".to_owned()),
+        })
+    }
+
     /// Fetches the keys, unless somebody has done so since `seen` or has tried a moment ago.
     async fn refresh(
         &self,

@@ -1,3 +1,4 @@
+use super::jwks_uri::Unreachable;
 use crate::{
     jose,
     provider::{ErrorCode, OAuthError},
@@ -29,7 +30,7 @@ pub(super) enum Refusal {
     #[error("the client has no keys")]
     NoKeys,
     #[error("the client's jwks_uri: {0}")]
-    JwksUri(String),
+    JwksUri(#[from] Unreachable),
     #[error("no client, or more than one, names this ServiceAccount")]
     UnboundServiceAccount,
     #[error(transparent)]

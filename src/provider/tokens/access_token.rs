@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ClaimRequest, Grant, Purpose, Spaced, claims, grant::after, id_token::no_key};
+use super::{ClaimRequest, Grant, Purpose, Spaced, claims, grant::after, protect::no_key};
 use crate::{
     provider::{Call, OAuthError},
     realm::{AccessTokenFormat, Client, User},

@@ -3,11 +3,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{ClaimRequest, Purpose, claims, grant::after};
+use super::{ClaimRequest, Purpose, claims, grant::after, id_token_algorithm, protect};
 use crate::{
-    jose::{Algorithm, JwsAlgorithm},
-    provider::{Authorization, Call, ErrorCode, OAuthError},
-    realm::{Client, User},
+    jose::JwsAlgorithm,
+    provider::{Authorization, Call, Endpoint, ErrorCode, OAuthError},
+    realm::{Client, Protection, User},
 };
 
 /// The claims of an ID token (OpenID Connect Core section 2), and those that the scopes release.
@@ -62,8 +62,8 @@ impl<'a> Companions<'a> {
     }
 }
 
-/// Signs an ID token.
-pub(crate) fn mint(
+/// Makes an ID token, protected as the client has registered. Without a signature it is never handed out but by the token endpoint (section 2).
+pub(crate) async fn mint(
     call: &Call,
     client: &Client,
     person: (&User, &Authorization),
@@ -71,9 +71,11 @@ pub(crate) fn mint(
     with: Companions<'_>,
 ) -> Result<String, OAuthError> {
     let (user, authorization) = person;
-    let asked = client.id_token.signing.and_then(JwsAlgorithm::signature);
-    let algorithm = asked.unwrap_or(call.realm.settings.default_algorithm);
-    let signer = call.realm.keyring.signer(algorithm, call.now).ok_or_else(|| no_key(algorithm))?;
+    let algorithm = id_token_algorithm(&call.realm, client);
+    if algorithm == JwsAlgorithm::None && call.endpoint != Endpoint::Token {
+        let why = "the client has registered ID tokens without a signature, which are for the token endpoint only";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, why));
+    }
     let request = ClaimRequest { realm: &call.realm, client, person: Some(person), scopes };
     let hash = |value: Option<&str>| value.map(|value| half_hash(algorithm, value));
     let claims = Claims {
@@ -92,17 +94,13 @@ pub(crate) fn mint(
         sid: authorization.sid.as_deref(),
         released: claims(&request, with.purpose),
     };
-    Ok(signer.sign_jwt("JWT", &claims)?)
+    let protection = Protection { signing: Some(algorithm), ..client.id_token };
+    protect(call, client, protection, "JWT", &claims).await
 }
 
 /// `at_hash`, `c_hash` and `s_hash`: the left half of the hash of the value, by the hash of the ID token's `alg` (section 3.1.3.6).
-pub(crate) fn half_hash(algorithm: Algorithm, value: &str) -> String {
+pub(crate) fn half_hash(algorithm: JwsAlgorithm, value: &str) -> String {
     let hash = digest::digest(algorithm.hash(), value.as_bytes());
     let (half, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
     URL_SAFE_NO_PAD.encode(half)
-}
-
-/// Readiness waits for a key, so this is a realm that has lost it.
-pub(super) fn no_key(algorithm: Algorithm) -> OAuthError {
-    OAuthError::new(ErrorCode::ServerError, format!("the realm has no key that signs with {algorithm} now"))
 }

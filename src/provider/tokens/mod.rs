@@ -5,6 +5,7 @@ mod active;
 mod claims;
 mod grant;
 mod id_token;
+mod protect;
 mod refresh_token;
 mod spaced;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub(crate) use self::{
     claims::{ClaimRequest, Purpose, claims},
     grant::{Grant, GrantPayload, after},
     id_token::{Companions, mint as mint_id_token},
+    protect::{encrypt, id_token_algorithm, protect},
     refresh_token::{active_refresh_token, expiry as refresh_token_expiry, mint as mint_refresh_token},
     spaced::Spaced,
 };

@@ -31,9 +31,12 @@ fn with_rules(rules: &[(&str, &str)], claims: &[&str]) -> RealmBuilder {
 #[test]
 fn at_hash_is_the_left_half_of_the_hash() {
     // OpenID Connect Core appendix A.3.
-    assert_eq!(half_hash(Algorithm::Rs256, "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
-    assert_eq!(half_hash(Algorithm::Es384, "x").len(), 32);
-    assert_eq!(half_hash(Algorithm::Ed25519, "x").len(), 43);
+    assert_eq!(
+        half_hash(Algorithm::Rs256.into(), "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"),
+        "77QmUPtjPfzWtF2AnpK9RQ"
+    );
+    assert_eq!(half_hash(Algorithm::Es384.into(), "x").len(), 32);
+    assert_eq!(half_hash(Algorithm::Ed25519.into(), "x").len(), 43);
 }
 
 #[test]

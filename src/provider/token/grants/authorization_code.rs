@@ -32,7 +32,7 @@ pub(in crate::provider::token) async fn exchange(
     }
     let nonce = payload.authorization.nonce.clone();
     let grant = Grant::of(payload, client, call);
-    let (response, changes) = redeem(call, client, &grant, nonce.as_deref(), id, params)?;
+    let (response, changes) = redeem(call, client, &grant, nonce.as_deref(), id, params).await?;
     match call.commit(changes).await {
         Ok(()) => Ok(response),
         // Somebody has redeemed it, or revoked it, since we looked.
@@ -68,7 +68,7 @@ async fn replayed(call: &Call, grant_id: &str) -> Result<OAuthError, StoreError>
 }
 
 /// The tokens, and what makes them good: the code is used up, and the grant is there, in one step.
-fn redeem(
+async fn redeem(
     call: &Call,
     client: &Client,
     grant: &Grant,
@@ -78,7 +78,7 @@ fn redeem(
 ) -> Result<(TokenResponse, Vec<Change>), OAuthError> {
     person(call, client, grant)?;
     let scopes = granted_scopes(client, grant);
-    let (mut response, stored) = personal_tokens(call, client, grant, &scopes, nonce, params)?;
+    let (mut response, stored) = personal_tokens(call, client, grant, &scopes, nonce, params).await?;
     let mut changes = vec![
         Change::Consume { kind: Kind::AuthorizationCode, id: code, successor: None },
         Change::Insert(grant.artifact(call)?),

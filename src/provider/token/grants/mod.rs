@@ -33,7 +33,7 @@ fn person<'a>(call: &'a Call, client: &Client, grant: &Grant) -> Result<&'a Arc<
 }
 
 /// The access token of a person, and the ID token where `openid` is among the scopes; the changes that store them.
-fn personal_tokens(
+async fn personal_tokens(
     call: &Call,
     client: &Client,
     grant: &Grant,
@@ -48,7 +48,7 @@ fn personal_tokens(
     if scopes.contains(&"openid") {
         let person = (&**user, grant.authorization());
         let with = Companions::of_token_endpoint(&response.access_token, nonce);
-        response.id_token = Some(tokens::mint_id_token(call, client, person, scopes, with)?);
+        response.id_token = Some(tokens::mint_id_token(call, client, person, scopes, with).await?);
     }
     Ok((response, access.artifact.map(Change::Insert)))
 }

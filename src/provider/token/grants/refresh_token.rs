@@ -44,7 +44,7 @@ pub(in crate::provider::token) async fn exchange(
         };
         let (response, stored) = match &mut minted {
             Some(minted) => minted,
-            none => none.insert(personal_tokens(call, client, &grant, &scopes, None, params)?),
+            none => none.insert(personal_tokens(call, client, &grant, &scopes, None, params).await?),
         };
         let (successor, mut changes) = advance(call, client, &grant, &presented, usage)?;
         changes.extend(stored.clone());

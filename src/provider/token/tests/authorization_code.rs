@@ -50,7 +50,7 @@ async fn a_code_gives_an_id_token_with_what_the_standard_asks_for() {
             "iss": "https://id.example.com/realms/staff", "sub": "sub-ada", "aud": "app",
             "exp": START + 605, "iat": START + 5, "auth_time": START, "nonce": "n-0S6_WzA2Mj",
             "acr": "1", "amr": ["pwd"], "sid": "sid-ada",
-            "at_hash": crate::provider::tokens::half_hash(Algorithm::Es256, access_token),
+            "at_hash": crate::provider::tokens::half_hash(Algorithm::Es256.into(), access_token),
             "email": "ada@example.com", "email_verified": true, "groups": ["engineers", "staff"],
         })
     );
