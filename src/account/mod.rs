@@ -7,6 +7,8 @@ pub mod consent;
 pub mod interaction;
 /// When repeated failures lock a name or an address out.
 pub mod lockout;
+/// What clients are still to be told of sessions that have ended.
+pub mod logout_delivery;
 mod password;
 mod pool;
 /// SSO sessions.

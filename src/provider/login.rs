@@ -167,13 +167,13 @@ async fn admit<'c>(
 /// The browser gets a session under a new cookie, whatever it had before: a cookie that was planted there is worth nothing.
 async fn begin_session(under_way: &mut UnderWay<'_>, user: &User) -> Response<Body> {
     let call = under_way.visit.call;
-    let begun = match Session::begin(&call.realm, user, under_way.visit.session.as_ref(), call.now) {
+    let (store, before) = (&*call.provider.store, under_way.visit.session.as_ref());
+    let begun = match Session::sign_in(store, &call.realm, user, before, call.now).await {
         Ok(begun) => begun,
         Err(error) => return under_way.visit.trouble(&error),
     };
-    if let Err(error) = call.provider.store.commit(begun.changes, call.now).await {
-        return under_way.visit.trouble(&error.into());
-    }
+    // Where somebody else was signed in, their clients are told.
+    call.provider.logout_due.notify_one();
     under_way.visit.sign_in(begun.session, &begun.cookie);
     under_way.proceed().await
 }

@@ -26,6 +26,7 @@ mod request_id;
 mod revoke;
 /// The listener.
 pub mod server;
+mod sign_out;
 mod steps;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -43,6 +44,7 @@ use axum::{
 };
 use futures::FutureExt;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 pub use authorization::{Authorization, CodePayload};
 pub use call::{Call, Peer};
@@ -86,6 +88,8 @@ pub struct Provider {
     /// Where `now` comes from.
     pub clock: Clock,
     pub(crate) caches: RealmCaches,
+    /// Told when a session has ended and clients may have to be told of it.
+    pub(crate) logout_due: Notify,
     durations: [Latency; Endpoint::ALL.len()],
 }
 
@@ -104,8 +108,20 @@ impl Provider {
         let durations = Endpoint::ALL.map(|endpoint| metrics.request_duration(endpoint.name()));
         let outbound = Arc::new(Outbound::default());
         let client_keys = JwksCache::new(outbound.clone());
-        let (passwords, caches) = (PasswordPool::default(), RealmCaches::default());
-        Self { registry, store, cluster, metrics, passwords, client_keys, outbound, clock, caches, durations }
+        let (passwords, caches, logout_due) = (PasswordPool::default(), RealmCaches::default(), Notify::new());
+        Self {
+            registry,
+            store,
+            cluster,
+            metrics,
+            passwords,
+            client_keys,
+            outbound,
+            clock,
+            caches,
+            logout_due,
+            durations,
+        }
     }
 
     /// Answers one request. Never panics, whatever a handler does.

@@ -209,6 +209,10 @@ impl Store for Buggy {
         panic!("owned of s3cret")
     }
 
+    async fn due(&self, _: Kind, _: Timestamp, _: usize) -> Result<Vec<Artifact>, StoreError> {
+        panic!("due of s3cret")
+    }
+
     async fn count(&self, _: &str, _: &IdHash, _: Duration, _: Timestamp) -> Result<Counter, StoreError> {
         panic!("count of s3cret")
     }

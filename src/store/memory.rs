@@ -97,6 +97,8 @@ impl Locked<'_> {
         match change {
             Change::Insert(artifact) => self.of(&artifact.id)?.insert(artifact, now, undo),
             Change::Put(artifact) => self.of(&artifact.id)?.put(artifact, now, undo),
+            Change::Require { kind, id, payload } => self.of(&id)?.require(&(kind, id), payload.as_deref(), now),
+            Change::Schedule { kind, id, due } => self.of(&id)?.schedule((kind, id), due, now, undo),
             Change::Consume { kind, id, successor } => self.of(&id)?.consume((kind, id), successor, now, undo),
             Change::Resucceed { kind, id, from, to } => self.of(&id)?.resucceed((kind, id), from, to, now, undo),
             Change::RemoveUnused { kind, id } => self.of(&id)?.remove_unused((kind, id), now, undo),
@@ -150,6 +152,16 @@ impl Store for MemoryStore {
         Ok(found)
     }
 
+    async fn due(&self, kind: Kind, now: Timestamp, limit: usize) -> Result<Vec<Artifact>, StoreError> {
+        self.check_open()?;
+        let mut due = Vec::new();
+        for shard in &self.shards {
+            lock(shard).due(kind, now, limit, &mut due);
+        }
+        due.sort_by_key(|(at, artifact)| (*at, artifact.id));
+        Ok(due.into_iter().take(limit).map(|(_, artifact)| artifact).collect())
+    }
+
     async fn count(&self, _: &str, key: &IdHash, window: Duration, now: Timestamp) -> Result<Counter, StoreError> {
         self.shard(key)?.count(*key, window_end(now, window), now)
     }
@@ -187,7 +199,9 @@ fn number_of(id: &IdHash) -> usize {
 fn shards_of(change: &Change) -> u16 {
     match change {
         Change::Insert(artifact) | Change::Put(artifact) => 1 << number_of(&artifact.id),
-        Change::Consume { id, .. }
+        Change::Require { id, .. }
+        | Change::Schedule { id, .. }
+        | Change::Consume { id, .. }
         | Change::Resucceed { id, .. }
         | Change::RemoveUnused { id, .. }
         | Change::Remove { id, .. } => 1 << number_of(id),

@@ -75,11 +75,13 @@ pub enum Kind {
     Revoked = 8,
     /// A client assertion that was used (by issuer and `jti`).
     Assertion = 9,
+    /// A client that is to be told, behind the person's back, that a session has ended.
+    LogoutDelivery = 10,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::AccessToken,
@@ -89,6 +91,7 @@ impl Kind {
         Self::Consent,
         Self::Revoked,
         Self::Assertion,
+        Self::LogoutDelivery,
     ];
 
     /// The kind of a stored number.
@@ -135,8 +138,27 @@ pub enum Change {
     /// Adds an artifact; a conflict where one of its kind and id is there and has not expired at `now`. An interaction that is one
     /// too many is [`StoreError::Unavailable`] ([`MAX_INTERACTIONS`]).
     Insert(Artifact),
-    /// Adds or replaces an artifact, used or not; the same bound.
+    /// Adds or replaces an artifact, used or not; the same bound. What replaces another is not due at any time.
     Put(Artifact),
+    /// Changes nothing; a conflict unless the artifact is there, unexpired and unused, and has this very payload where one is given: what
+    /// was read is what is being changed.
+    Require {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: IdHash,
+        /// Its payload, byte for byte; none: any.
+        payload: Option<Vec<u8>>,
+    },
+    /// Says when [`Store::due`] gives an artifact; a conflict unless it is there, unexpired and unused. Said again, the later word counts.
+    Schedule {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: IdHash,
+        /// From when on.
+        due: Timestamp,
+    },
     /// Marks an artifact as used; a conflict unless it is there, unexpired and unused.
     Consume {
         /// Its kind.
@@ -243,6 +265,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn owned(&self, owned: Owned, now: Timestamp) -> Result<Vec<Artifact>, StoreError>;
+
+    /// The artifacts of `kind` that are due at `now` ([`Change::Schedule`]), unexpired and unused, those first that have been due the
+    /// longest: at most `limit`. They stay due until they are scheduled anew, replaced or taken out.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    async fn due(&self, kind: Kind, now: Timestamp, limit: usize) -> Result<Vec<Artifact>, StoreError>;
 
     /// Counts one more under `key` and returns the new count; a counter that has expired starts anew and ends `window` from now. To
     /// count again does not move the window's end.

@@ -130,6 +130,10 @@ impl Store for SqliteStore {
         self.ask(|reply| Query::Owned { owned, now, reply }).await
     }
 
+    async fn due(&self, kind: Kind, now: Timestamp, limit: usize) -> Result<Vec<Artifact>, StoreError> {
+        self.ask(|reply| Query::Due { kind, now, limit, reply }).await
+    }
+
     async fn count(&self, realm: &str, key: &IdHash, window: Duration, now: Timestamp) -> Result<Counter, StoreError> {
         let (realm, key, ends) = (realm.into(), *key, window_end(now, window));
         send(&self.jobs, |reply| Job::Count { realm, key, ends, now, reply }).await

@@ -5,6 +5,7 @@ mod changes;
 mod closing;
 mod concurrency;
 mod counters;
+mod due;
 mod expiry;
 mod limits;
 mod owned;
@@ -155,6 +156,15 @@ fn resucceed(id: &str, from: &str, to: &str) -> Change {
     Change::Resucceed { kind: Kind::RefreshToken, id, from, to }
 }
 
+fn require(id: &str, payload: Option<&str>) -> Change {
+    let payload = payload.map(|payload| payload.as_bytes().to_vec());
+    Change::Require { kind: Kind::RefreshToken, id: IdHash::of(id), payload }
+}
+
+fn schedule(id: &str, due: Timestamp) -> Change {
+    Change::Schedule { kind: Kind::RefreshToken, id: IdHash::of(id), due }
+}
+
 fn remove(id: &str) -> Change {
     Change::Remove { kind: Kind::RefreshToken, id: IdHash::of(id) }
 }
@@ -195,6 +205,7 @@ macro_rules! suite {
                 consume_conflicts_with_what_is_missing_or_expired
                 resucceed_moves_the_successor_and_keeps_the_time
                 resucceed_conflicts_unless_from_is_the_successor
+                require_holds_for_what_is_unused_and_as_it_was_read
                 remove_unused_takes_out_what_is_unused
                 remove_unused_conflicts_with_what_is_missing_used_or_expired
                 remove_takes_out_anything_and_never_conflicts
@@ -218,6 +229,14 @@ macro_rules! suite {
                 a_sweep_leaves_what_is_alive
                 a_sweep_takes_counters_too
                 the_ends_of_time_are_times_too
+            } }
+            tests! { $engine: due {
+                what_is_scheduled_is_due_from_then_on_the_longest_due_first
+                what_is_not_there_can_not_be_scheduled
+                what_is_scheduled_anew_used_replaced_or_over_is_due_no_more
+                a_conflict_leaves_what_was_due_as_it_was
+                kinds_are_due_apart
+                of_many_who_claim_what_is_due_one_wins
             } }
             tests! { $engine: counters {
                 a_counter_counts_up_and_keeps_its_window

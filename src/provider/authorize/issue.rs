@@ -24,13 +24,12 @@ pub(super) async fn code(
 ) -> Result<Issued, AccountError> {
     let (code, grant_id) = (unguessable()?, unguessable()?);
     let lifetime = crate::account::span(request.client.tokens.authorization_code);
-    let (session, mut changes) = session.used(&call.realm, &request.client.id, call.now);
-    let (grant, payload) = (IdHash::of(&grant_id), payload(request, &session, grant_id));
+    let (grant, payload) = (IdHash::of(&grant_id), payload(request, session, grant_id));
     let artifact = call.artifact(Kind::AuthorizationCode, IdHash::of(&code), &payload, call.now + lifetime)?;
     let (grant, session_id) = (Some(grant), Some(session.sid_hash()));
     let subject = Some(session.subject().as_str().into());
-    changes.push(Change::Insert(Artifact { grant, session: session_id, subject, ..artifact }));
-    call.commit(changes).await?;
+    let changes = vec![Change::Insert(Artifact { grant, session: session_id, subject, ..artifact })];
+    let session = session.used_for(&*call.provider.store, &call.realm, &request.client, changes, call.now).await?;
     Ok(Issued { code, session })
 }
 

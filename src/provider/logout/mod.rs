@@ -16,12 +16,10 @@ use super::{
     csrf,
     id_token_hint::Hint,
     pages::{self, LogoutPage, NoticePage, Person},
+    sign_out,
     visit::{Visit, back_to, see_other},
 };
-use crate::{
-    account::session::Session,
-    store::{Change, StoreError},
-};
+use crate::account::session::Session;
 
 const PATH: &str = "/logout";
 /// Parameters of a request that the form brings again.
@@ -95,11 +93,8 @@ fn is_of(hint: Option<&Hint>, session: &Session) -> bool {
 
 /// Ends the session; it has ended before where somebody else was first.
 async fn end(visit: &mut Visit<'_>, request: &LogoutRequest, session: &Session) -> Response<Body> {
-    let call = visit.call;
-    let changes: Vec<Change> = session.end();
-    match call.provider.store.commit(changes, call.now).await {
-        Ok(()) | Err(StoreError::Conflict) => {
-            tracing::info!(subject = %session.subject(), "signed out");
+    match sign_out::end(visit.call, session).await {
+        Ok(_) => {
             visit.sign_out();
             after(visit, request)
         }

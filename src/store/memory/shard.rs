@@ -20,7 +20,9 @@ type Owner = (Arc<str>, Arc<str>);
 /// How to take back one step of a commit.
 pub(super) enum Undo {
     /// What stood under the key before.
-    Set(Key, Option<Artifact>),
+    Set(Key, Option<Entry>),
+    /// When it had been due before.
+    Due(Key, Option<Timestamp>),
     /// How the artifact had been used before.
     Use(Key, Option<Consumed>),
 }
@@ -28,19 +30,26 @@ pub(super) enum Undo {
 impl Undo {
     pub(super) fn id(&self) -> &IdHash {
         match self {
-            Self::Set((_, id), _) | Self::Use((_, id), _) => id,
+            Self::Set((_, id), _) | Self::Due((_, id), _) | Self::Use((_, id), _) => id,
         }
     }
+}
+
+/// An artifact, and when it is due.
+pub(super) struct Entry {
+    artifact: Artifact,
+    due: Option<Timestamp>,
 }
 
 /// A part of the artifacts and counters, with every index over that part.
 #[derive(Default)]
 pub(super) struct Shard {
-    artifacts: HashMap<Key, Artifact>,
+    artifacts: HashMap<Key, Entry>,
     by_expiry: BTreeSet<(Timestamp, Key)>,
     by_grant: BTreeSet<(IdHash, Key)>,
     by_session: BTreeSet<(IdHash, Key)>,
     by_owner: BTreeSet<(Owner, Key)>,
+    by_due: BTreeSet<(Kind, Timestamp, IdHash)>,
     interactions: usize,
     max_interactions: usize,
     counters: HashMap<IdHash, Counter>,
@@ -54,7 +63,7 @@ impl Shard {
     }
 
     pub(super) fn live(&self, key: &Key, now: Timestamp) -> Option<&Artifact> {
-        self.artifacts.get(key).filter(|artifact| artifact.expires_at > now)
+        self.artifacts.get(key).map(|entry| &entry.artifact).filter(|artifact| artifact.expires_at > now)
     }
 
     pub(super) fn owned(&self, owned: &Owned, now: Timestamp) -> Vec<Artifact> {
@@ -80,9 +89,38 @@ impl Shard {
         if new.kind == Kind::Interaction && !self.artifacts.contains_key(&key) {
             self.make_room_for_interaction(now)?;
         }
-        let old = self.set(key, Some(new));
+        let old = self.set(key, Some(Entry { artifact: new, due: None }));
         undo.push(Undo::Set(key, old));
         Ok(())
+    }
+
+    pub(super) fn require(&self, key: &Key, payload: Option<&[u8]>, now: Timestamp) -> Result<(), StoreError> {
+        let unused = self.live(key, now).filter(|artifact| artifact.consumed.is_none());
+        let is_so = unused.is_some_and(|artifact| payload.is_none_or(|payload| artifact.payload == payload));
+        if is_so { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    pub(super) fn schedule(
+        &mut self,
+        key: Key,
+        due: Timestamp,
+        now: Timestamp,
+        undo: &mut Vec<Undo>,
+    ) -> Result<(), StoreError> {
+        self.require(&key, None, now)?;
+        undo.push(Undo::Due(key, self.set_due(key, Some(due))));
+        Ok(())
+    }
+
+    /// Adds at most `limit` of what is due.
+    pub(super) fn due(&self, kind: Kind, now: Timestamp, limit: usize, found: &mut Vec<(Timestamp, Artifact)>) {
+        let first = (kind, Timestamp::MIN, IdHash([0; 32]));
+        let due = self.by_due.range(first..).take_while(|(of, at, _)| *of == kind && *at <= now);
+        let unused = due.filter_map(|(_, at, id)| {
+            let artifact = self.live(&(kind, *id), now)?;
+            artifact.consumed.is_none().then(|| (*at, artifact.clone()))
+        });
+        found.extend(unused.take(limit));
     }
 
     pub(super) fn consume(
@@ -142,9 +180,12 @@ impl Shard {
             Undo::Set(key, old) => {
                 self.set(key, old);
             }
+            Undo::Due(key, old) => {
+                self.set_due(key, old);
+            }
             Undo::Use(key, old) => {
-                if let Some(artifact) = self.artifacts.get_mut(&key) {
-                    artifact.consumed = old;
+                if let Some(entry) = self.artifacts.get_mut(&key) {
+                    entry.artifact.consumed = old;
                 }
             }
         }
@@ -197,7 +238,7 @@ impl Shard {
     }
 
     fn live_mut(&mut self, key: &Key, now: Timestamp) -> Option<&mut Artifact> {
-        self.artifacts.get_mut(key).filter(|artifact| artifact.expires_at > now)
+        self.artifacts.get_mut(key).map(|entry| &mut entry.artifact).filter(|artifact| artifact.expires_at > now)
     }
 
     /// The sweep may be late, so what has expired makes room first. A step may be taken back over what goes here: it was not
@@ -213,23 +254,34 @@ impl Shard {
     }
 
     /// The one place that changes what stands under a key, and every index with it.
-    fn set(&mut self, key: Key, new: Option<Artifact>) -> Option<Artifact> {
+    fn set(&mut self, key: Key, new: Option<Entry>) -> Option<Entry> {
         let old = self.artifacts.remove(&key);
-        if let Some(old) = &old {
+        if let Some(Entry { artifact: old, due }) = &old {
+            let _ = due.map(|due| self.by_due.remove(&(key.0, due, key.1)));
             self.by_expiry.remove(&(old.expires_at, key));
             let _ = old.grant.map(|grant| self.by_grant.remove(&(grant, key)));
             let _ = old.session.map(|session| self.by_session.remove(&(session, key)));
             let _ = owner(old).map(|owner| self.by_owner.remove(&(owner, key)));
             self.interactions -= usize::from(old.kind == Kind::Interaction);
         }
-        if let Some(new) = new {
+        if let Some(Entry { artifact: new, due }) = new {
             self.by_expiry.insert((new.expires_at, key));
             self.by_grant.extend(new.grant.map(|grant| (grant, key)));
             self.by_session.extend(new.session.map(|session| (session, key)));
             self.by_owner.extend(owner(&new).map(|owner| (owner, key)));
+            self.by_due.extend(due.map(|due| (key.0, due, key.1)));
             self.interactions += usize::from(new.kind == Kind::Interaction);
-            self.artifacts.insert(key, new);
+            self.artifacts.insert(key, Entry { artifact: new, due });
         }
+        old
+    }
+
+    /// When it is due; gives when it was.
+    fn set_due(&mut self, key: Key, due: Option<Timestamp>) -> Option<Timestamp> {
+        let entry = self.artifacts.get_mut(&key)?;
+        let old = std::mem::replace(&mut entry.due, due);
+        let _ = old.map(|due| self.by_due.remove(&(key.0, due, key.1)));
+        self.by_due.extend(due.map(|due| (key.0, due, key.1)));
         old
     }
 }
@@ -264,9 +316,9 @@ mod tests {
         }
     }
 
-    fn sizes(shard: &Shard) -> [usize; 5] {
-        let [owned, bound] = [shard.by_owner.len(), shard.by_session.len()];
-        [shard.artifacts.len(), shard.by_expiry.len(), shard.by_grant.len(), bound, owned]
+    fn sizes(shard: &Shard) -> [usize; 6] {
+        let [owned, bound, due] = [shard.by_owner.len(), shard.by_session.len(), shard.by_due.len()];
+        [shard.artifacts.len(), shard.by_expiry.len(), shard.by_grant.len(), bound, owned, due]
     }
 
     #[test]
@@ -275,14 +327,17 @@ mod tests {
         let mut undo = vec![];
         for id in ["a", "b", "c"] {
             shard.insert(artifact(id, at(10)), at(0), &mut undo).unwrap();
+            for due in [5, 6] {
+                shard.schedule((Kind::RefreshToken, IdHash::of(id)), at(due), at(0), &mut undo).unwrap();
+            }
         }
-        assert_eq!(sizes(&shard), [3; 5]);
+        assert_eq!(sizes(&shard), [3; 6]);
         shard.put(artifact("a", at(20)), at(0), &mut undo).unwrap();
-        assert_eq!(sizes(&shard), [3; 5], "a replaced artifact leaves nothing behind");
+        assert_eq!(sizes(&shard), [3, 3, 3, 3, 3, 2], "a replaced artifact leaves nothing behind");
         assert_eq!(shard.sweep(at(10), usize::MAX), 2);
-        assert_eq!(sizes(&shard), [1; 5]);
+        assert_eq!(sizes(&shard), [1, 1, 1, 1, 1, 0]);
         shard.remove_grant(IdHash::of("grant"), &mut undo);
-        assert_eq!(sizes(&shard), [0; 5]);
+        assert_eq!(sizes(&shard), [0; 6]);
     }
 
     #[test]

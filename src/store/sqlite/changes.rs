@@ -11,8 +11,15 @@ INSERT INTO artifact (kind, id, realm, grant_id, session_id, payload, expires_at
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?11)
 ON CONFLICT (kind, id) DO UPDATE SET realm = excluded.realm, grant_id = excluded.grant_id, session_id = excluded.session_id,
   payload = excluded.payload, expires_at = excluded.expires_at, consumed_at = excluded.consumed_at, successor = excluded.successor,
-  subject = excluded.subject
+  subject = excluded.subject, due_at = NULL
 WHERE artifact.expires_at <= ?10";
+
+const REQUIRE: &str = "
+SELECT 1 FROM artifact
+WHERE kind = ?1 AND id = ?2 AND expires_at > ?3 AND consumed_at IS NULL AND (?4 IS NULL OR payload = ?4)";
+
+const SCHEDULE: &str = "
+UPDATE artifact SET due_at = ?4 WHERE kind = ?1 AND id = ?2 AND expires_at > ?3 AND consumed_at IS NULL";
 
 const CONSUME: &str = "
 UPDATE artifact SET consumed_at = ?3, successor = ?4
@@ -54,6 +61,14 @@ pub(super) fn apply(connection: &Connection, change: &Change, now: Timestamp) ->
     match change {
         Change::Insert(artifact) => write(connection, artifact, at),
         Change::Put(artifact) => write(connection, artifact, i64::MAX),
+        Change::Require { kind, id, payload } => {
+            let mut statement = connection.prepare_cached(REQUIRE).map_err(failure)?;
+            let is_so = statement.exists(params![*kind as u8, id.as_bytes(), at, payload]).map_err(failure)?;
+            if is_so { Ok(()) } else { Err(StoreError::Conflict) }
+        }
+        Change::Schedule { kind, id, due } => {
+            one(connection, SCHEDULE, params![*kind as u8, id.as_bytes(), at, due.as_microsecond()])
+        }
         Change::Consume { kind, id, successor } => {
             let successor = successor.as_ref().map(IdHash::as_bytes);
             one(connection, CONSUME, params![*kind as u8, id.as_bytes(), at, successor])
@@ -155,8 +170,10 @@ mod tests {
     fn no_statement_walks_through_a_table() {
         let mut connection = Connection::open_in_memory().unwrap();
         schema::migrate(&mut connection, "memory".as_ref()).unwrap();
-        let changes = [INSERT, CONSUME, RESUCCEED, REMOVE_UNUSED, REMOVE, REMOVE_GRANT, REMOVE_SESSION];
-        let others = [COUNT, RESET, SWEEP_ARTIFACTS, SWEEP_COUNTERS, INTERACTIONS, row::FIND, row::OWNED, row::COUNTER];
+        let changes =
+            [INSERT, REQUIRE, SCHEDULE, CONSUME, RESUCCEED, REMOVE_UNUSED, REMOVE, REMOVE_GRANT, REMOVE_SESSION];
+        let reads = [row::FIND, row::OWNED, row::DUE, row::COUNTER];
+        let others = [COUNT, RESET, SWEEP_ARTIFACTS, SWEEP_COUNTERS, INTERACTIONS].into_iter().chain(reads);
         for sql in changes.into_iter().chain(others) {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let mut rows = statement.raw_query();

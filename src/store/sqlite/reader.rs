@@ -17,6 +17,7 @@ const MAX_BATCH: usize = 64;
 pub(super) enum Query {
     Find { kind: Kind, id: IdHash, now: Timestamp, reply: Reply<Option<Artifact>> },
     Owned { owned: Owned, now: Timestamp, reply: Reply<Vec<Artifact>> },
+    Due { kind: Kind, now: Timestamp, limit: usize, reply: Reply<Vec<Artifact>> },
     Counter { key: IdHash, now: Timestamp, reply: Reply<Option<Counter>> },
     Close { reply: Reply<()> },
 }
@@ -53,6 +54,9 @@ impl Reader {
             match query {
                 Query::Find { kind, id, now, reply } => drop(reply.send(row::find(&self.connection, kind, &id, now))),
                 Query::Owned { owned, now, reply } => drop(reply.send(row::owned(&self.connection, &owned, now))),
+                Query::Due { kind, now, limit, reply } => {
+                    drop(reply.send(row::due(&self.connection, kind, now, limit)));
+                }
                 Query::Counter { key, now, reply } => drop(reply.send(row::find_counter(&self.connection, &key, now))),
                 Query::Close { reply } => return Some(reply),
             }

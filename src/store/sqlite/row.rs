@@ -13,6 +13,10 @@ pub(super) const OWNED: &str = "
 SELECT realm, grant_id, session_id, payload, expires_at, consumed_at, successor, subject, id
 FROM artifact WHERE realm = ?1 AND subject = ?2 AND kind = ?3 AND id > ?4 AND expires_at > ?5 ORDER BY id LIMIT ?6";
 
+pub(super) const DUE: &str = "
+SELECT realm, grant_id, session_id, payload, expires_at, consumed_at, successor, subject, id
+FROM artifact WHERE kind = ?1 AND due_at <= ?2 AND expires_at > ?2 AND consumed_at IS NULL ORDER BY due_at LIMIT ?3";
+
 pub(super) const COUNTER: &str = "SELECT count, expires_at FROM counter WHERE key = ?1 AND expires_at > ?2";
 
 pub(super) fn find(
@@ -40,6 +44,23 @@ pub(super) fn owned(connection: &Connection, owned: &Owned, now: Timestamp) -> R
         found.push(artifact(row, owned.kind, id)?);
     }
     Ok(found)
+}
+
+pub(super) fn due(
+    connection: &Connection,
+    kind: Kind,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Artifact>, StoreError> {
+    let mut statement = connection.prepare_cached(DUE).map_err(failure)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![kind as u8, now.as_microsecond(), limit]).map_err(failure)?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next().map_err(failure)? {
+        let id = row.get::<_, [u8; 32]>(8).map_err(failure)?;
+        due.push(artifact(row, kind, IdHash::from_bytes(id))?);
+    }
+    Ok(due)
 }
 
 pub(super) fn find_counter(

@@ -7,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::super::OpenError;
 
 /// Never change one that was released: add another.
-const MIGRATIONS: &[&str] = &[include_str!("0001_initial.sql"), include_str!("0002_subject.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("0001_initial.sql"), include_str!("0002_subject.sql"), include_str!("0003_due.sql")];
 
 /// Marks the file as one of ours ("RKPR"), for `file` and for us.
 const APPLICATION_ID: i64 = 0x524b_5052;

@@ -146,7 +146,7 @@ async fn what_is_no_store_is_refused_with_a_sentence_and_left_untouched() {
     let newer = folder.path().join("newer.db");
     open(&newer).close().await.unwrap();
     Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(refusal(&newer).contains("later version (schema 99; this one knows 2)"), "{}", refusal(&newer));
+    assert!(refusal(&newer).contains("later version (schema 99; this one knows 3)"), "{}", refusal(&newer));
 
     let lost = folder.path().join("no/such/folder/state.db");
     assert!(refusal(&lost).contains("finding the file"), "{}", refusal(&lost));

@@ -1,6 +1,6 @@
 use super::{
     super::{Artifact, Change, IdHash, Kind},
-    Engine, after, artifact, assert_conflict, consume, now, remove, remove_unused, resucceed, token,
+    Engine, after, artifact, assert_conflict, consume, now, remove, remove_unused, require, resucceed, schedule, token,
 };
 
 const ALL: [(Kind, &str); 8] = [
@@ -44,6 +44,8 @@ fn one_of_each() -> Vec<Change> {
         consume("unused", Some("new")),
         resucceed("used", "first", "second"),
         resucceed("used", "second", "third"),
+        require("spare", Some("replaced")),
+        schedule("spare", after(1)),
         remove_unused("spare"),
         Change::Put(token("spare").payload("back").expires_at(after(5)).build()),
         Change::Remove { kind: Kind::AccessToken, id: IdHash::of("access") },

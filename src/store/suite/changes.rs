@@ -1,6 +1,6 @@
 use super::{
     super::{Change, Consumed, IdHash, Kind},
-    Engine, after, artifact, assert_conflict, consume, now, remove, remove_unused, resucceed, token,
+    Engine, after, artifact, assert_conflict, consume, now, remove, remove_unused, require, resucceed, token,
 };
 
 pub(super) async fn what_is_inserted_is_found_as_it_was(engine: Engine) {
@@ -100,6 +100,18 @@ pub(super) async fn resucceed_conflicts_unless_from_is_the_successor(engine: Eng
     assert_conflict(engine.commit_at([resucceed("t", "first", "second")], after(60)).await);
     assert_eq!(engine.find(Kind::RefreshToken, "t").await, Some(token("t").used(Some("first")).build()));
     assert_eq!(engine.find(Kind::RefreshToken, "unused").await, Some(token("unused").build()));
+}
+
+pub(super) async fn require_holds_for_what_is_unused_and_as_it_was_read(engine: Engine) {
+    engine.given([token("t").payload("as it was"), token("used").used(None)]).await;
+    let before = engine.find(Kind::RefreshToken, "t").await;
+    engine.commit([require("t", None), require("t", Some("as it was"))]).await.unwrap();
+    assert_eq!(engine.find(Kind::RefreshToken, "t").await, before, "it changes nothing");
+    for (id, payload) in [("t", Some("as it is")), ("t", Some("")), ("missing", None), ("used", None)] {
+        assert_conflict(engine.commit([remove("t"), require(id, payload)]).await);
+    }
+    assert_conflict(engine.commit_at([require("t", None)], after(60)).await);
+    assert_eq!(engine.find(Kind::RefreshToken, "t").await, before);
 }
 
 pub(super) async fn remove_unused_takes_out_what_is_unused(engine: Engine) {

@@ -19,6 +19,7 @@ pub(super) async fn a_closed_engine_refuses_everything_and_closes_again(engine: 
     let (realm, subject) = ("identity/staff".into(), "ada".into());
     let owned = Owned { realm, subject, kind: Kind::RefreshToken, after: None, limit: 1 };
     assert_refused(engine.store.owned(owned, now()).await);
+    assert_refused(engine.store.due(Kind::RefreshToken, now(), 1).await);
     assert_refused(engine.store.count("r", &id, Duration::from_secs(1), now()).await);
     assert_refused(engine.store.counter(&id, now()).await);
     assert_refused(engine.store.reset(&id).await);

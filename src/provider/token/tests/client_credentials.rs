@@ -131,6 +131,9 @@ impl Store for Untouched {
     async fn owned(&self, _: Owned, _: Timestamp) -> Result<Vec<Artifact>, StoreError> {
         unreachable!()
     }
+    async fn due(&self, _: Kind, _: Timestamp, _: usize) -> Result<Vec<Artifact>, StoreError> {
+        unreachable!()
+    }
     async fn count(&self, _: &str, _: &IdHash, _: std::time::Duration, _: Timestamp) -> Result<Counter, StoreError> {
         unreachable!()
     }
