@@ -44,6 +44,9 @@ pub struct CodePayload {
     pub authorization: Authorization,
     /// Random, unguessable, fixed for the family; part of the `jti` of its JWT access tokens.
     pub grant_id: String,
+    /// True where an access token has come with the code (OpenID Connect Core section 3.3), so that the grant is stored already.
+    #[serde(default)]
+    pub has_grant: bool,
     /// `redirect_uri` of the request: must come again at the token endpoint if it was given (RFC 6749 section 4.1.3).
     pub redirect_uri: String,
     /// True where the request named the redirect URI.

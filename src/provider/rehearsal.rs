@@ -18,7 +18,7 @@ use super::{
 use crate::{
     account::{AccountError, interaction::Interaction, session::Session},
     jose::{Compact, foreign::ForeignKeys},
-    realm::{Client, Realm, Registry, User},
+    realm::{Client, Realm, Registry, ResponseType, User},
     store::{Change, MemoryStore, Store},
 };
 
@@ -59,8 +59,8 @@ pub enum Ending {
     SignIn(Granted),
     /// The consent page.
     Consent(Granted),
-    /// A code.
-    Code(Granted),
+    /// What the response type asks for.
+    Issue(Granted),
 }
 
 /// A request that nothing speaks against so far.
@@ -68,8 +68,12 @@ pub enum Ending {
 pub struct Granted {
     /// Whose request it is.
     pub client: Arc<Client>,
-    /// Where the code would go.
+    /// What would be issued.
+    pub response_type: ResponseType,
+    /// Where it would go, and how: `query`, `fragment` or `form_post`.
     pub redirect_uri: String,
+    /// `response_mode`.
+    pub response_mode: &'static str,
     /// What it would be good for.
     pub scopes: Vec<Arc<str>>,
 }
@@ -106,16 +110,17 @@ pub async fn rehearse_authorization(
     };
     let person = Person { session: session.as_ref(), interaction: interaction.as_ref() };
     let next = authorize::decide(&store, realm, &request, person, now, &mut steps).await;
-    let (client, redirect_uri) = (request.client, request.reply_to.redirect_uri);
+    let (client, redirect_uri, mode) = (request.client, request.reply_to.redirect_uri, request.reply_to.mode);
     let ending = match next {
         Err(Stop::Refused(error)) => Ending::Reply { client, redirect_uri, error },
         Err(Stop::Trouble(error)) => return Err(error),
         Ok(next) => {
-            let granted = Granted { client, redirect_uri, scopes: request.scopes };
+            let (response_type, response_mode) = (request.response_type, mode.as_str());
+            let granted = Granted { client, response_type, redirect_uri, response_mode, scopes: request.scopes };
             match next {
                 Next::SignIn => Ending::SignIn(granted),
                 Next::Consent => Ending::Consent(granted),
-                Next::Code => Ending::Code(granted),
+                Next::Issue => Ending::Issue(granted),
             }
         }
     };

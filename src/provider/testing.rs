@@ -163,6 +163,7 @@ impl TestProvider {
         let mut payload = CodePayload {
             authorization,
             grant_id: crate::secret::random::<16>().unwrap(),
+            has_grant: false,
             redirect_uri: REDIRECT_URI.to_owned(),
             redirect_uri_given: true,
             code_challenge: Some(CHALLENGE.to_owned()),

@@ -64,6 +64,7 @@ impl<'a> UnderWay<'a> {
         let params = Params::parse_repeating(interaction.request().as_bytes(), |_| true)
             .map_err(|error| visit.error_page(|texts| texts.bad_request, error.into()))?;
         visit.set_ui_locales(params.get("ui_locales"));
+        visit.set_display(params.get("display"));
         let request = authorize::check(&call.realm, &params, call.now, &mut Steps::unnoted())
             .map_err(|refusal| authorize::refuse(&visit, refusal))?;
         set_client(&request.client.id);

@@ -6,7 +6,7 @@ use axum::{
 use super::{
     Call, ErrorCode, OAuthError,
     cookies::{Cookie, Cookies},
-    pages::{self, Frame, Notice, NoticePage, Texts, WayOn},
+    pages::{self, Display, Frame, Notice, NoticePage, Texts, WayOn},
 };
 use crate::{
     account::{AccountError, session::Session},
@@ -22,6 +22,7 @@ pub(crate) struct Visit<'a> {
     pub(crate) session: Option<Session>,
     accept_language: Option<String>,
     ui_locales: Option<String>,
+    display: Display,
     set_cookies: Vec<HeaderValue>,
 }
 
@@ -44,6 +45,7 @@ impl<'a> Visit<'a> {
             session: None,
             accept_language: language.map(str::to_owned),
             ui_locales: None,
+            display: Display::default(),
             set_cookies: Vec::new(),
         }
     }
@@ -57,13 +59,18 @@ impl<'a> Visit<'a> {
         self.ui_locales = ui_locales.map(str::to_owned);
     }
 
+    /// `display` of the request.
+    pub(crate) fn set_display(&mut self, display: Option<&str>) {
+        self.display = Display::of(display);
+    }
+
     /// The words in the language that the request or the browser asks for.
     pub(crate) fn texts(&self) -> &'static Texts {
         Texts::negotiate(self.ui_locales.as_deref(), self.accept_language.as_deref())
     }
 
     pub(crate) fn frame(&self) -> Frame<'a> {
-        Frame::new(self.realm(), self.texts())
+        Frame::new(self.realm(), self.texts()).displayed(self.display)
     }
 
     /// The browser's secret; one that has none gets one with the answer.

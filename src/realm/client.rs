@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fmt,
     str::FromStr,
     sync::{
@@ -160,6 +161,13 @@ names! {
 }
 
 impl ResponseType {
+    /// The response type of these words, in any order, each as often as it likes (RFC 6749 section 3.1.1, OAuth 2.0 Multiple Response Type
+    /// Encoding Practices section 3).
+    pub fn of_words(text: &str) -> Option<Self> {
+        let words: BTreeSet<_> = text.split(' ').filter(|word| !word.is_empty()).collect();
+        Self::ALL.iter().copied().find(|known| known.as_str().split(' ').collect::<BTreeSet<_>>() == words)
+    }
+
     /// True where the answer holds a code.
     pub fn has_code(self) -> bool {
         matches!(self, Self::Code | Self::CodeIdToken | Self::CodeToken | Self::CodeIdTokenToken)

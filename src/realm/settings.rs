@@ -35,6 +35,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// True where somebody may be answered by this response type: it is allowed, and so are the grants that belong to it.
+    pub fn supports(&self, response_type: ResponseType) -> bool {
+        self.response_types.contains(&response_type) && response_type.is_granted(&self.grant_types)
+    }
+
     /// The scope of this name.
     pub fn scope(&self, name: &str) -> Option<&Scope> {
         self.scopes.iter().find(|scope| &*scope.name == name)

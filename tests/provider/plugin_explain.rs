@@ -71,7 +71,8 @@ async fn a_request_is_explained_as_the_provider_answers_it() {
                 assert!(page.text().contains(report["error"]["description"].as_str().unwrap()), "{}", page.text());
             }
             Landing::Away(back) => {
-                let query: BTreeMap<_, _> = back.query_pairs().into_owned().collect();
+                let answer = back.query().or(back.fragment()).unwrap();
+                let query: BTreeMap<_, _> = form_urlencoded::parse(answer.as_bytes()).into_owned().collect();
                 let told = (query["error"].as_str(), query["error_description"].as_str());
                 assert_eq!(
                     (report["error"]["code"].as_str(), report["error"]["description"].as_str()),

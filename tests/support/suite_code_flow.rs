@@ -318,5 +318,6 @@ pub async fn logout_ends_the_session(served: &Served) {
 }
 
 fn query(url: &Url) -> BTreeMap<String, String> {
-    url.query_pairs().into_owned().collect()
+    let answer = url.query().or(url.fragment()).unwrap_or_default();
+    form_urlencoded::parse(answer.as_bytes()).into_owned().collect()
 }

@@ -3,7 +3,7 @@
 use super::Gathered;
 use crate::{
     provider::{Inactive, Params},
-    realm::{Client, GrantType, Realm, User},
+    realm::{Client, GrantType, Realm, ResponseType, User},
 };
 
 /// For an authorization request that ended at `step`.
@@ -14,7 +14,7 @@ pub fn request(gathered: &Gathered, realm: &Realm, params: &Params, step: &str, 
     match step {
         "target" => vec!["the client must send client_id and redirect_uri once each".to_owned()],
         "redirect_uri" => redirect_uri(client, params),
-        "response_type" => response_type(client, realm),
+        "response_type" => response_type(client, realm, params),
         "scope" => scope(client, realm, params),
         "resource" => {
             let registered = list(client.audiences.iter());
@@ -88,16 +88,34 @@ fn redirect_uri(client: &Client, params: &Params) -> Vec<String> {
     advice
 }
 
-fn response_type(client: &Client, realm: &Realm) -> Vec<String> {
-    if client.may_use(GrantType::AuthorizationCode) && !client.response_types.is_empty() {
-        let known = list(realm.settings.response_types.iter());
-        return vec![format!("the client must send one of the response types of the realm: {known}")];
+fn response_type(client: &Client, realm: &Realm, params: &Params) -> Vec<String> {
+    let known = list(realm.settings.response_types.iter().filter(|known| realm.settings.supports(**known)));
+    let one_of = format!("the client must send one of the response types of the realm: {known}");
+    let Some(asked) = params.get("response_type").and_then(ResponseType::of_words) else { return vec![one_of] };
+    let needed = [
+        asked.has_code().then_some(GrantType::AuthorizationCode),
+        asked.is_front_channel().then_some(GrantType::Implicit),
+        (asked == ResponseType::None).then_some(GrantType::AuthorizationCode),
+    ];
+    let needed = || needed.into_iter().flatten();
+    let mut advice = Vec::new();
+    if !realm.settings.supports(asked) {
+        let grants = list(needed());
+        advice.push(one_of);
+        advice.push(format!(
+            "or the Realm {} must allow it: {asked} in spec.allowed.oidcClients.responseTypes, {grants} in .grantTypes",
+            realm.name
+        ));
     }
-    vec![format!(
-        "add authorization_code to spec.grantTypes of the OidcClient {} (it has {})",
-        client.name,
-        list(client.grant_types.iter())
-    )]
+    if !client.response_types.contains(&asked) {
+        let has = list(client.response_types.iter());
+        advice.push(format!("add {asked} to spec.responseTypes of the OidcClient {} (it has {has})", client.name));
+    }
+    if !asked.is_granted(&client.grant_types) {
+        let (missing, has) = (list(needed().filter(|grant| !client.may_use(*grant))), list(client.grant_types.iter()));
+        advice.push(format!("add {missing} to spec.grantTypes of the OidcClient {} (it has {has})", client.name));
+    }
+    advice
 }
 
 fn scope(client: &Client, realm: &Realm, params: &Params) -> Vec<String> {

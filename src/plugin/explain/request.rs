@@ -14,7 +14,7 @@ use crate::{
         Endpoint, OAuthError, Params, Passage,
         rehearsal::{self, Ending, Granted},
     },
-    realm::{Realm, User},
+    realm::{Realm, ResponseType, User},
 };
 
 /// Explains an authorization request.
@@ -166,6 +166,8 @@ fn ended(about: String, ending: &Ending, has_user: bool) -> Report {
         let mut report = Report::new(whose(&granted.client), outcome, summary);
         report.fact("client_id", [&granted.client.id]);
         report.fact("redirect_uri", [&granted.redirect_uri]);
+        report.fact("response_type", [granted.response_type]);
+        report.fact("response_mode", [granted.response_mode]);
         report.fact("scopes granted", granted.scopes.iter());
         report.fact("access groups", granted.client.access_groups.iter());
         report
@@ -196,6 +198,21 @@ fn ended(about: String, ending: &Ending, has_user: bool) -> Report {
         Ending::Consent(request) => {
             granted(Outcome::Asked, "Nothing is wrong with it: the person is asked for consent.", request)
         }
-        Ending::Code(request) => granted(Outcome::Accepted, "It is answered with a code.", request),
+        Ending::Issue(request) => {
+            granted(Outcome::Accepted, &format!("It is answered with {}.", issued(request.response_type)), request)
+        }
+    }
+}
+
+/// What a response type brings, for a sentence.
+fn issued(response_type: ResponseType) -> &'static str {
+    match response_type {
+        ResponseType::Code => "a code",
+        ResponseType::IdToken => "an ID token",
+        ResponseType::IdTokenToken => "an ID token and an access token",
+        ResponseType::CodeIdToken => "a code and an ID token",
+        ResponseType::CodeToken => "a code and an access token",
+        ResponseType::CodeIdTokenToken => "a code, an ID token and an access token",
+        ResponseType::None => "nothing but the word that the person is signed in",
     }
 }

@@ -5,11 +5,11 @@
 //! | step | where it fails |
 //! |---|---|
 //! | client, redirect URI | a page: nobody is sent anywhere |
-//! | repeated parameters, response mode, request objects, response type, scope, resource, nonce, PKCE, prompt, max age, ID token hint | back to the client |
+//! | repeated parameters, request objects, registration, response type, response mode, scope, resource, nonce, PKCE, prompt, max age, ID token hint | back to the client |
 //! | sign-in, choice of account | the sign-in page, or back to the client with `prompt=none` |
 //! | access | back to the client |
 //! | consent | the consent page, or back to the client with `prompt=none` |
-//! | code | |
+//! | what the response type asks for: code, access token, ID token | back to the client |
 
 mod access;
 mod client;
@@ -23,6 +23,7 @@ mod nonce;
 mod pkce;
 mod prompt;
 mod redirect_uri;
+mod registration;
 mod repeated;
 mod reply;
 mod request;
@@ -78,6 +79,7 @@ pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body
         Err(error) => return unreadable(&visit, error),
     };
     visit.set_ui_locales(params.get("ui_locales"));
+    visit.set_display(params.get("display"));
     let response = answer(&mut visit, &params, is_post).await;
     visit.finish(response)
 }
@@ -96,7 +98,7 @@ async fn answer(visit: &mut Visit<'_>, params: &Params, is_post: bool) -> Respon
     proceed(visit, &request, None).await
 }
 
-/// Goes as far as it goes without a person: to the code, to an error, or to the page that asks.
+/// Goes as far as it goes without a person: to what was asked for, to an error, or to the page that asks.
 pub(crate) async fn proceed(
     visit: &mut Visit<'_>,
     request: &AuthorizationRequest,
@@ -138,7 +140,7 @@ async fn walk(
     let (store, session) = (&*call.provider.store, visit.session.as_ref());
     let (person, mut steps) = (Person { session, interaction }, Steps::unnoted());
     let session = match decide(store, &call.realm, request, person, call.now, &mut steps).await {
-        Ok(Next::Code) => session.cloned(),
+        Ok(Next::Issue) => session.cloned(),
         Ok(Next::SignIn) => return ask(visit, request, interaction, "/login").await,
         Ok(Next::Consent) => return ask(visit, request, interaction, "/consent").await,
         Err(stop) => {
@@ -149,15 +151,15 @@ async fn walk(
         }
     };
     let Some(session) = session else { return Err(refused(ErrorCode::LoginRequired, "nobody is signed in")) };
-    match issue::code(call, request, &session).await {
-        Ok(issued) => {
-            visit.session = Some(issued.session);
-            Ok(request.reply_to.code(visit, &request.client, &issued.code))
+    match issue::issue(call, request, &session).await {
+        Ok((issued, session)) => {
+            visit.session = Some(session);
+            Ok(request.reply_to.issued(visit, &request.client, &issued))
         }
-        Err(AccountError::Store(StoreError::Conflict)) => {
+        Err(Stop::Trouble(AccountError::Store(StoreError::Conflict))) => {
             Err(refused(ErrorCode::LoginRequired, "the session has ended just now"))
         }
-        Err(error) => Err(error.into()),
+        Err(stop) => Err(stop),
     }
 }
 
@@ -179,8 +181,8 @@ pub(crate) enum Next {
     SignIn,
     /// The consent page.
     Consent,
-    /// The code.
-    Code,
+    /// What the response type asks for.
+    Issue,
 }
 
 /// Names of the steps of [`decide`], in their order.
@@ -214,7 +216,7 @@ pub(crate) async fn decide(
     steps.take("access", access::check(&request.client, user)).map_err(Stop::Refused)?;
     if !consent::is_needed(store, realm, request, &subject, interaction, now).await? {
         steps.take::<_, Stop>("consent", Ok(()))?;
-        return Ok(Next::Code);
+        return Ok(Next::Issue);
     }
     if request.prompt.none {
         let error = refused(ErrorCode::ConsentRequired, "the person must be asked for consent");

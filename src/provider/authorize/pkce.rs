@@ -1,16 +1,25 @@
 //! RFC 7636 section 4.3 and RFC 9700 section 2.1.1: `code_challenge` with the method S256, and no other (`plain`, which is also what a
 //! missing method means, protects against nobody who can read the request). Every client must use it; where the realm relaxes that for
-//! confidential clients, one that doesn't must send a `nonce` in an OpenID request instead.
+//! confidential clients, one that doesn't must send a `nonce` in an OpenID request instead. A response type without a code has nothing to
+//! prove later.
 
 use crate::{
     provider::{ErrorCode, OAuthError, Params},
-    realm::{Client, Pkce, Realm},
+    realm::{Client, Pkce, Realm, ResponseType},
 };
 
 /// Base64url of a SHA-256 hash.
 const CHALLENGE_LENGTH: usize = 43;
 
-pub(super) fn check(realm: &Realm, client: &Client, params: &Params) -> Result<Option<String>, OAuthError> {
+pub(super) fn check(
+    realm: &Realm,
+    client: &Client,
+    params: &Params,
+    response_type: ResponseType,
+) -> Result<Option<String>, OAuthError> {
+    if !response_type.has_code() {
+        return Ok(None);
+    }
     let refuse = |description: &'static str| Err(OAuthError::new(ErrorCode::InvalidRequest, description));
     match (params.get("code_challenge"), params.get("code_challenge_method")) {
         (Some(challenge), Some("S256")) if is_s256(challenge) => Ok(Some(challenge.to_owned())),

@@ -1,5 +1,7 @@
-//! OpenID Connect Core section 3.1.2.1, `prompt`: a list of `none` (and then nothing else), `login`, `consent`, `select_account`. A value
-//! that is not known is an error: the client relies on something that would not happen.
+//! OpenID Connect Core section 3.1.2.1, `prompt`: a list of `none` (and then nothing else), `login`, `consent`, `select_account`. Core
+//! leaves it to the provider whether a value that is not known is an error or passed over. It is an error: the client relies on something
+//! that would not happen, and Initiating User Registration via OpenID Connect section 4.1 asks for it, by this code and with the value
+//! named; `create`, which nobody here can do, is such a value.
 
 use crate::provider::{ErrorCode, OAuthError, Params};
 
@@ -21,7 +23,10 @@ pub(super) fn check(params: &Params) -> Result<Prompt, OAuthError> {
             "login" => prompt.login = true,
             "consent" => prompt.consent = true,
             "select_account" => prompt.select_account = true,
-            _ => return refuse("prompt must be none, login, consent or select_account"),
+            unknown => {
+                let description = format!("prompt must be none, login, consent or select_account, not {unknown:.32}");
+                return Err(OAuthError::new(ErrorCode::InvalidRequest, description));
+            }
         }
     }
     match prompt.none && prompt != (Prompt { none: true, ..Prompt::default() }) {

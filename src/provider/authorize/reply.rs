@@ -1,9 +1,9 @@
-//! The answer to the client (RFC 6749 sections 4.1.2 and 4.1.2.1, Form Post Response Mode section 2). Each has the `state` of the request
-//! and, by RFC 9207 section 2, `iss`.
+//! The answer to the client (RFC 6749 sections 4.1.2, 4.1.2.1, 4.2.2 and 4.2.2.1, Form Post Response Mode section 2). Each has the `state`
+//! of the request and, by RFC 9207 section 2, `iss`.
 
 use axum::{body::Body, http::Response};
 
-use super::ResponseMode;
+use super::{ResponseMode, issue::Issued};
 use crate::{
     provider::{
         OAuthError,
@@ -22,9 +22,9 @@ pub(crate) struct ReplyTo {
 }
 
 impl ReplyTo {
-    /// The code.
-    pub(crate) fn code(&self, visit: &Visit<'_>, client: &Client, code: &str) -> Response<Body> {
-        self.send(visit, client, vec![("code", code)])
+    /// What was asked for.
+    pub(super) fn issued(&self, visit: &Visit<'_>, client: &Client, issued: &Issued) -> Response<Body> {
+        self.send(visit, client, issued.parameters())
     }
 
     /// An error.
@@ -44,6 +44,7 @@ impl ReplyTo {
         parameters.push(("iss", visit.realm().issuer.as_str()));
         match self.mode {
             ResponseMode::Query => see_other(&with_query(&self.redirect_uri, &parameters)),
+            ResponseMode::Fragment => see_other(&with_fragment(&self.redirect_uri, &parameters)),
             ResponseMode::FormPost => {
                 let frame = visit.frame();
                 let page = FormPostPage::new(frame, &client.display_name, &self.redirect_uri, &parameters);
@@ -55,16 +56,28 @@ impl ReplyTo {
 
 /// Adds parameters to the query that a redirect URI may have (RFC 6749 section 3.1.2); the rest stays byte for byte.
 pub(crate) fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     let joint = match uri.split_once('?') {
         None => "?",
         Some((_, "")) => "",
         Some((_, query)) if query.ends_with('&') => "",
         Some(_) => "&",
     };
-    // A header holds ASCII only.
-    let uri = uri.chars().map(|c| if c.is_ascii() { c.to_string() } else { percent_encoded(c) }).collect::<String>();
-    format!("{uri}{joint}{query}")
+    format!("{}{joint}{}", ascii(uri), encoded(parameters))
+}
+
+/// Gives a redirect URI, which has no fragment of its own (RFC 6749 section 3.1.2), one of parameters in the same encoding (section
+/// 4.2.2).
+fn with_fragment(uri: &str, parameters: &[(&str, &str)]) -> String {
+    format!("{}#{}", ascii(uri), encoded(parameters))
+}
+
+fn encoded(parameters: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
+}
+
+/// A header holds ASCII only.
+fn ascii(uri: &str) -> String {
+    uri.chars().map(|c| if c.is_ascii() { c.to_string() } else { percent_encoded(c) }).collect()
 }
 
 fn percent_encoded(c: char) -> String {
@@ -73,7 +86,7 @@ fn percent_encoded(c: char) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::with_query;
+    use super::{with_fragment, with_query};
 
     #[test]
     fn parameters_join_the_query_that_is_there() {
@@ -85,6 +98,17 @@ mod tests {
             ("https://a/é", "https://a/%C3%A9?code=x+y"),
         ] {
             assert_eq!(with_query(uri, &[("code", "x y")]), want);
+        }
+    }
+
+    #[test]
+    fn rfc6749_4_2_2_a_fragment_follows_the_query_that_is_there() {
+        for (uri, want) in [
+            ("https://a/cb", "https://a/cb#id_token=x+y&state=%23%26"),
+            ("https://a/cb?t=1", "https://a/cb?t=1#id_token=x+y&state=%23%26"),
+            ("https://a/é", "https://a/%C3%A9#id_token=x+y&state=%23%26"),
+        ] {
+            assert_eq!(with_fragment(uri, &[("id_token", "x y"), ("state", "#&")]), want);
         }
     }
 }

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    client, hints, id_token_hint, id_token_hint::Meant, max_age, nonce, pkce, prompt, prompt::Prompt, redirect_uri,
-    repeated, reply::ReplyTo, request_object, resource, response_mode, response_type, scope,
+    ResponseMode, client, hints, id_token_hint, id_token_hint::Meant, max_age, nonce, pkce, prompt, prompt::Prompt,
+    redirect_uri, registration, repeated, reply::ReplyTo, request_object, resource, response_mode, response_type,
+    scope,
 };
 use crate::{
     account::interaction::MAX_REQUEST_LENGTH,
     provider::{ErrorCode, OAuthError, Params, steps::Steps},
-    realm::{Client, Realm},
+    realm::{Client, Realm, ResponseType},
 };
 
 /// An authorization request that has passed every check that needs no person.
@@ -18,6 +19,7 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) client: Arc<Client>,
     pub(crate) reply_to: ReplyTo,
     pub(crate) redirect_uri_given: bool,
+    pub(crate) response_type: ResponseType,
     pub(crate) scopes: Vec<Arc<str>>,
     pub(crate) resources: Vec<String>,
     pub(crate) nonce: Option<String>,
@@ -41,14 +43,15 @@ pub(crate) enum Refusal {
 }
 
 /// Names of the checks of [`check`], in their order: the first three are told on a page, the rest to the client.
-pub(crate) const CHECKS: [&str; 15] = [
+pub(crate) const CHECKS: [&str; 16] = [
     "target",
     "client_id",
     "redirect_uri",
     "parameters",
-    "response_mode",
     "request_object",
+    "registration",
     "response_type",
+    "response_mode",
     "scope",
     "resource",
     "nonce",
@@ -71,26 +74,27 @@ pub(crate) fn check(
     let target = steps.take("redirect_uri", redirect_uri::check(&client, params)).map_err(Refusal::Page)?;
     let reply_to = ReplyTo {
         redirect_uri: target.uri,
-        // Where it is wrong, the error goes the default way.
-        mode: response_mode::check(params).unwrap_or_default(),
+        mode: ResponseMode::of(params),
         state: params.get("state").map(str::to_owned),
     };
     let checked = (|| {
         steps.take("parameters", repeated::check(params))?;
-        steps.take("response_mode", response_mode::check(params))?;
         steps.take("request_object", request_object::check(params))?;
-        steps.take("response_type", response_type::check(realm, &client, params))?;
-        let scopes = steps.take("scope", scope::check(realm, &client, params))?;
+        steps.take("registration", registration::check(params))?;
+        let response_type = steps.take("response_type", response_type::check(realm, &client, params))?;
+        steps.take("response_mode", response_mode::check(params))?;
+        let scopes = steps.take("scope", scope::check(realm, &client, params, response_type))?;
         let resources = steps.take("resource", resource::check(&client, params))?;
-        let nonce = steps.take("nonce", nonce::check(params))?;
-        let code_challenge = steps.take("code_challenge", pkce::check(realm, &client, params))?;
+        let nonce = steps.take("nonce", nonce::check(params, response_type))?;
+        let code_challenge = steps.take("code_challenge", pkce::check(realm, &client, params, response_type))?;
         let prompt = steps.take("prompt", prompt::check(params))?;
-        let max_age = steps.take("max_age", max_age::check(params))?;
+        let max_age = steps.take("max_age", max_age::check(&client, params))?;
         let meant = steps.take("id_token_hint", id_token_hint::check(realm, params, now))?;
         Ok(AuthorizationRequest {
             client: client.clone(),
             reply_to: reply_to.clone(),
             redirect_uri_given: target.given,
+            response_type,
             scopes,
             resources,
             nonce,

@@ -1,4 +1,4 @@
-//! OpenID Connect Core sections 3.1.2.6 and 6, 7.2.1: request objects and self-issued registration are not supported, and each is
+//! OpenID Connect Core sections 3.1.2.6 and 6: request objects are not supported, and each is
 //! refused with its own code rather than passed over, because a client that sends one relies on it.
 
 use crate::provider::{ErrorCode, OAuthError, Params};
@@ -10,9 +10,6 @@ pub(super) fn check(params: &Params) -> Result<(), OAuthError> {
     }
     if params.get("request_uri").is_some() {
         return refuse(ErrorCode::RequestUriNotSupported, "request_uri is not supported: send plain parameters");
-    }
-    if params.get("registration").is_some() {
-        return refuse(ErrorCode::RegistrationNotSupported, "registration is not supported: register an OidcClient");
     }
     Ok(())
 }

@@ -1,5 +1,9 @@
 //! The authorization endpoint by section of its standards. What needs a person is tested beside the pages.
 
+mod parameters;
+mod response_modes;
+mod response_types;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::http::Method;
@@ -102,7 +106,7 @@ async fn rfc6749_4_1_2_1_other_errors_go_back_with_their_code_state_and_issuer()
         (&[("response_type", "token")], "unsupported_response_type"),
         (&[("response_type", "code id_token")], "unsupported_response_type"),
         (&[("client_id", "machine")], "unauthorized_client"),
-        (&[("response_mode", "fragment")], "invalid_request"),
+        (&[("response_mode", "smoke")], "invalid_request"),
         (&[("scope", "")], "invalid_scope"),
         (&[("scope", "unknown")], "invalid_scope"),
         (&[("client_id", "narrow"), ("scope", "openid groups")], "invalid_scope"),

@@ -4,7 +4,11 @@ use serde::Serialize;
 use crate::{
     account::session::ACR,
     jose::foreign,
-    provider::{Endpoint, pages::LANGUAGES},
+    provider::{
+        Endpoint,
+        authorize::ResponseMode,
+        pages::{Display, LANGUAGES},
+    },
     realm::{AuthMethod, GrantType, Realm, ResponseType},
 };
 
@@ -54,6 +58,8 @@ pub(super) struct Metadata<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     prompt_values_supported: &'static [&'static str],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    display_values_supported: &'static [&'static str],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     ui_locales_supported: &'static [&'static str],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     acr_values_supported: &'static [&'static str],
@@ -69,7 +75,8 @@ pub(super) struct Metadata<'a> {
 /// Claims of every ID token, beside those that scopes release (OpenID Connect Core section 2).
 const ID_TOKEN_CLAIMS: [&str; 11] =
     ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "azp", "nonce", "sid"];
-const RESPONSE_MODES: &[&str] = &["query", "form_post"];
+const RESPONSE_MODES: &[&str] =
+    &[ResponseMode::Query.as_str(), ResponseMode::Fragment.as_str(), ResponseMode::FormPost.as_str()];
 const PROMPTS: &[&str] = &["none", "login", "consent", "select_account"];
 
 impl<'a> Metadata<'a> {
@@ -79,6 +86,8 @@ impl<'a> Metadata<'a> {
         let url = |endpoint: Endpoint| endpoint.is_served(settings).then(|| realm.issuer.endpoint(endpoint.path()));
         let has_code = settings.grant_types.contains(&GrantType::AuthorizationCode);
         let for_code = |values: &'static [&'static str]| if has_code { values } else { &[] };
+        let signs_in = Endpoint::Authorize.is_served(settings);
+        let for_people = |values: &'static [&'static str]| if signs_in { values } else { &[] };
         let secret_or_key = || AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None);
         Self {
             issuer: realm.issuer.as_str(),
@@ -91,7 +100,7 @@ impl<'a> Metadata<'a> {
             end_session_endpoint: url(Endpoint::Logout),
             scopes_supported: scopes(realm).map(|scope| &*scope.name).collect(),
             response_types_supported: response_types(realm),
-            response_modes_supported: for_code(RESPONSE_MODES),
+            response_modes_supported: for_people(RESPONSE_MODES),
             grant_types_supported: settings.grant_types.iter().map(|grant| grant.as_str()).collect(),
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: id_token_algorithms(realm, now),
@@ -105,13 +114,14 @@ impl<'a> Metadata<'a> {
             code_challenge_methods_supported: for_code(&["S256"]),
             claim_types_supported: ["normal"],
             claims_supported: claims(realm),
-            prompt_values_supported: for_code(PROMPTS),
-            ui_locales_supported: for_code(LANGUAGES),
-            acr_values_supported: for_code(&[ACR]),
+            prompt_values_supported: for_people(PROMPTS),
+            display_values_supported: for_people(Display::NAMES),
+            ui_locales_supported: for_people(LANGUAGES),
+            acr_values_supported: for_people(&[ACR]),
             claims_parameter_supported: false,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
-            authorization_response_iss_parameter_supported: has_code,
+            authorization_response_iss_parameter_supported: signs_in,
         }
     }
 }
@@ -123,8 +133,7 @@ fn scopes(realm: &Realm) -> impl Iterator<Item = &crate::realm::Scope> {
 }
 
 fn response_types(realm: &Realm) -> Vec<&'static str> {
-    let grants = &realm.settings.grant_types;
-    let served = |kind: &&ResponseType| kind.is_granted(grants);
+    let served = |kind: &&ResponseType| realm.settings.supports(**kind);
     realm.settings.response_types.iter().filter(served).map(|kind| kind.as_str()).collect()
 }
 

@@ -56,7 +56,7 @@ async fn the_metadata_says_what_the_realm_allows() {
         ("token_endpoint", json!("https://id.example.com/realms/staff/token")),
         ("end_session_endpoint", json!("https://id.example.com/realms/staff/logout")),
         ("response_types_supported", json!(["code"])),
-        ("response_modes_supported", json!(["query", "form_post"])),
+        ("response_modes_supported", json!(["query", "fragment", "form_post"])),
         ("grant_types_supported", json!(["authorization_code", "refresh_token", "client_credentials"])),
         ("subject_types_supported", json!(["public"])),
         ("id_token_signing_alg_values_supported", json!(["ES256", "RS256"])),

@@ -25,6 +25,7 @@ use std::{
 };
 
 use axum::http::{HeaderMap, StatusCode, header};
+use futures::FutureExt;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use reqwest::Method;
@@ -130,7 +131,8 @@ impl Outbound {
     /// [`Error`]; for [`PAUSE`] after one of the other side's, the same again without asking.
     pub(crate) async fn get(&self, realm: &Realm, get: Get<'_>, now: Timestamp) -> Result<Document, Error> {
         self.failures.check(realm, get.uri, now)?;
-        let result = self.fetch(realm, get, now).await;
+        // Boxed as what it is, so that who awaits it at the end of a long way does not carry an HTTP client's types along.
+        let result = self.fetch(realm, get, now).boxed().await;
         if let Err(error) = &result
             && error.is_theirs()
         {

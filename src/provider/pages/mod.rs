@@ -5,6 +5,7 @@
 //! the client, which may redirect further.
 
 mod de;
+mod display;
 mod en;
 mod texts;
 
@@ -18,6 +19,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
+pub(crate) use display::Display;
 pub(crate) use texts::{LANGUAGES, Notice, Texts};
 
 use super::OAuthError;
@@ -48,6 +50,7 @@ pub(crate) struct Frame<'a> {
     host: &'a str,
     secure: bool,
     style: &'static str,
+    display: Display,
 }
 
 impl<'a> Frame<'a> {
@@ -58,7 +61,13 @@ impl<'a> Frame<'a> {
             host: realm.issuer.authority(),
             secure: realm.issuer.is_secure(),
             style: STYLE,
+            display: Display::default(),
         }
+    }
+
+    /// The same, laid out as the request asks.
+    pub(crate) fn displayed(self, display: Display) -> Self {
+        Self { display, ..self }
     }
 
     fn initial(&self) -> String {

@@ -56,9 +56,10 @@ async fn a_rehearsal_ends_where_the_provider_ends() {
         ("client_id", &[("client_id", "nobody")][..]),
         ("client_id", &[("client_id", "")]),
         ("redirect_uri", &[("redirect_uri", "https://evil.example/")]),
-        ("response_mode", &[("response_mode", "fragment")]),
+        ("response_mode", &[("response_mode", "smoke")]),
         ("request_object", &[("request_uri", "https://a")]),
-        ("response_type", &[("response_type", "token")]),
+        ("registration", &[("registration", "{}")]),
+        ("response_type", &[("response_type", "device")]),
         ("response_type", &[("client_id", "robot")]),
         ("scope", &[("scope", "unknown")]),
         ("resource", &[("resource", "https://other.example")]),
@@ -99,7 +100,7 @@ async fn a_rehearsal_ends_where_the_provider_ends() {
 #[tokio::test]
 async fn a_good_request_takes_every_step_in_the_order_of_the_table() {
     let (steps, ending) = rehearse(&staff(), &request(&[]), Some("ada")).await;
-    assert!(matches!(ending, Ending::Code(_)), "{ending:?}");
+    assert!(matches!(ending, Ending::Issue(_)), "{ending:?}");
     assert!(steps.iter().map(|step| step.name).eq(authorization_steps()), "{steps:?}");
 }
 
@@ -118,7 +119,7 @@ async fn a_person_brings_the_rest_to_light() {
     assert!(matches!(ending, Ending::Reply { error, .. } if error.code.as_str() == "login_required"));
     assert_eq!(steps.last().unwrap(), &Step { name: "user", passage: Passage::Refused });
     let (_, ending) = rehearse(&staff, &request(&[("prompt", "login")]), Some("ada")).await;
-    assert!(matches!(ending, Ending::Code(_)), "who signs in for it has done what it asks: {ending:?}");
+    assert!(matches!(ending, Ending::Issue(_)), "who signs in for it has done what it asks: {ending:?}");
 }
 
 fn keys(staff: &TestProvider) -> ForeignKeys {

@@ -102,12 +102,28 @@ pub(crate) fn authorize(parameters: &[(&str, &str)]) -> String {
     format!("/authorize?{}", encode(&all))
 }
 
-/// The parameters of an answer that came back to the client's redirect URI.
+/// The parameters of an answer that came back to the client's redirect URI, in the query or in the fragment.
 pub(crate) fn answer(reply: &Reply) -> BTreeMap<String, String> {
+    let (mode, answer) = travelled(reply);
+    assert!(matches!(mode, "query" | "fragment"), "{mode}");
+    answer
+}
+
+/// How an answer came back to the client's redirect URI, and its parameters.
+pub(crate) fn travelled(reply: &Reply) -> (&'static str, BTreeMap<String, String>) {
+    if reply.status.as_u16() == 200 {
+        assert_eq!(action(reply.text()), REDIRECT_URI);
+        return ("form_post", hidden(reply.text()).into_iter().collect());
+    }
     assert_eq!(reply.status.as_u16(), 303, "{}", reply.text());
     let url = url::Url::parse(reply.header("location")).unwrap();
     assert!(url.as_str().starts_with(REDIRECT_URI), "{url}");
-    url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    let (mode, text) = match (url.query(), url.fragment()) {
+        (Some(query), None) => ("query", query),
+        (None, Some(fragment)) => ("fragment", fragment),
+        _ => panic!("both or neither: {url}"),
+    };
+    (mode, form_urlencoded::parse(text.as_bytes()).into_owned().collect())
 }
 
 /// The code of such an answer.
@@ -134,5 +150,6 @@ pub(crate) fn hidden(page: &str) -> Vec<(String, String)> {
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let value = tag.split(&format!("{name}=\"")).nth(1)?.split('"').next()?;
-    Some(value.replace("&#38;", "&").replace("&#34;", "\"").replace("&#60;", "<").replace("&#39;", "'"))
+    let escaped = [("&#34;", "\""), ("&#60;", "<"), ("&#62;", ">"), ("&#39;", "'"), ("&#38;", "&")];
+    Some(escaped.iter().fold(value.to_owned(), |value, (from, to)| value.replace(from, to)))
 }

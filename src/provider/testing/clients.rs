@@ -97,6 +97,14 @@ impl ClientBuilder {
         self.with(|client| client.grant_types = grants.to_vec())
     }
 
+    /// May use every response type, and the grants that belong to them.
+    pub(crate) fn every_flow(self) -> Self {
+        self.with(|client| {
+            client.grant_types.push(GrantType::Implicit);
+            client.response_types = ResponseType::ALL.to_vec();
+        })
+    }
+
     pub(crate) fn access_groups(self, groups: &[&str]) -> Self {
         self.with(|client| client.access_groups = groups.iter().map(|name| Arc::from(*name)).collect())
     }

@@ -82,6 +82,14 @@ impl RealmBuilder {
         self
     }
 
+    /// Allows every response type, and the grants that belong to them.
+    pub(crate) fn every_flow(self) -> Self {
+        self.settings(|settings| {
+            settings.grant_types.push(GrantType::Implicit);
+            settings.response_types = ResponseType::ALL.to_vec();
+        })
+    }
+
     pub(crate) fn keyring(mut self, keyring: Keyring) -> Self {
         self.keyring = Arc::new(keyring);
         self

@@ -13,6 +13,7 @@ use axum::{
 };
 
 use self::response::TokenResponse;
+pub(crate) use self::target::default_audience;
 use super::{
     Call, ErrorCode, OAuthError, Params,
     client_auth::{self, Authenticated},

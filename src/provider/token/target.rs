@@ -36,14 +36,7 @@ pub(super) fn audience<'a>(
         return refused("this resource was not part of the authorization");
     }
     if audience.is_empty() {
-        // What the client may ask for can have shrunk since.
-        audience.extend(client.audiences.iter().map(|own| &**own).filter(|own| is_granted(own)));
-    }
-    if audience.is_empty() && !granted.is_empty() {
-        return refused("the client may no longer ask for tokens for the authorised resources");
-    }
-    if audience.is_empty() {
-        audience.push(client.id.as_str());
+        return default_audience(client, granted);
     }
     let mut seen = Vec::with_capacity(audience.len());
     audience.retain(|target| {
@@ -53,6 +46,22 @@ pub(super) fn audience<'a>(
         }
     });
     Ok(audience)
+}
+
+/// The same where nothing is asked for beside what was authorised.
+pub(crate) fn default_audience<'a>(client: &'a Client, granted: &[String]) -> Result<Vec<&'a str>, OAuthError> {
+    // What the client may ask for can have shrunk since.
+    let own = client.audiences.iter().map(|own| &**own);
+    let audience: Vec<_> =
+        own.filter(|own| granted.is_empty() || granted.iter().any(|granted| granted == own)).collect();
+    match (audience.is_empty(), granted.is_empty()) {
+        (false, _) => Ok(audience),
+        (true, true) => Ok(vec![client.id.as_str()]),
+        (true, false) => {
+            let why = "the client may no longer ask for tokens for the authorised resources";
+            Err(OAuthError::new(ErrorCode::InvalidTarget, why))
+        }
+    }
 }
 
 /// RFC 8707 section 2: an absolute URI (RFC 3986 section 4.3), so with a scheme and without a fragment.

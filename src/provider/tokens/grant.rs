@@ -52,6 +52,19 @@ impl Grant {
         Self { payload: GrantPayload { authorization, grant_id, refresh_until }, session, expires_at }
     }
 
+    /// The grant of an access token of the authorization endpoint: it ends with the SSO session, and has no refresh token. It lasts at least
+    /// as long as a code that comes with it, whose redemption puts that of [`Self::of`] in its place, under the same id.
+    pub(crate) fn of_front_channel(
+        authorization: Authorization,
+        grant_id: String,
+        client: &Client,
+        call: &Call,
+    ) -> Self {
+        let session = authorization.sid.as_deref().map(IdHash::of);
+        let expires_at = after(call.now, client.tokens.access_token.max(client.tokens.authorization_code));
+        Self { payload: GrantPayload { authorization, grant_id, refresh_until: None }, session, expires_at }
+    }
+
     /// The grant of this id, where it is still there.
     pub(crate) async fn find(call: &Call, id: &IdHash) -> Result<Option<Self>, StoreError> {
         call.find(Kind::Grant, id).await?.map(Self::read).transpose()

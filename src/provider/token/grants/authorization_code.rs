@@ -30,9 +30,13 @@ pub(in crate::provider::token) async fn exchange(
     if artifact.consumed.is_some() {
         return Err(replayed(call, &payload.grant_id).await?);
     }
-    let nonce = payload.authorization.nonce.clone();
+    let (nonce, has_grant) = (payload.authorization.nonce.clone(), payload.has_grant);
     let grant = Grant::of(payload, client, call);
-    let (response, changes) = redeem(call, client, &grant, nonce.as_deref(), id, params).await?;
+    let (response, mut changes) = redeem(call, client, &grant, nonce.as_deref(), id, params).await?;
+    if has_grant {
+        // That of the access token that came with the code. Gone: everything of this authorization has been revoked.
+        changes.insert(0, Change::RemoveUnused { kind: Kind::Grant, id: grant.id() });
+    }
     match call.commit(changes).await {
         Ok(()) => Ok(response),
         // Somebody has redeemed it, or revoked it, since we looked.
