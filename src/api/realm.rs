@@ -63,7 +63,8 @@ pub struct RealmSpec {
     /// Whether every client sees the same `sub` for a person (`public`, the default), or each its own (`pairwise`; OpenID
     /// Connect Core section 8).
     pub subject_type: SubjectType,
-    /// The Secret with the salt of pairwise subjects (entry `salt`, 32 bytes or more).
+    /// The Secret with the salt of pairwise subjects (entry `salt`, 32 bytes or more), for this Realm and for clients with a subjectType of
+    /// their own. Another salt is another `sub` for everybody, everywhere: keep it as you keep the people themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pairwise_salt_secret_ref: Option<SecretRef>,
     /// Which keys sign.

@@ -9,8 +9,11 @@ pub struct Authorization {
     pub client_id: String,
     /// The client's [`crate::realm::Incarnation`].
     pub incarnation: String,
-    /// `sub`.
+    /// The user's public `sub`.
     pub subject: String,
+    /// The `sub` that the client was shown, where that is another one (OpenID Connect Core section 8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairwise_subject: Option<String>,
     /// Granted scopes, in the order asked for.
     pub scopes: Vec<String>,
     /// Resource servers (RFC 8707) that access tokens may be for; empty: the client's audiences, or the client itself.
@@ -33,6 +36,16 @@ impl Authorization {
     /// True where it was this client that was authorised, and no earlier one of its name.
     pub fn is_of(&self, client: &Client) -> bool {
         self.client_id == *client.id && self.incarnation == client.incarnation.as_str()
+    }
+
+    /// The `sub` in every token of the family.
+    pub fn shown_subject(&self) -> &str {
+        self.pairwise_subject.as_deref().unwrap_or(&self.subject)
+    }
+
+    /// True where that is what the client sees now: it must not change in a family (OpenID Connect Core sections 5.3.2 and 12.2).
+    pub fn is_shown_as(&self, subject: &str) -> bool {
+        self.shown_subject() == subject
     }
 }
 

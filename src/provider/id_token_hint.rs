@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{ErrorCode, OAuthError};
-use crate::{jose::Compact, realm::Realm};
+use crate::{
+    jose::Compact,
+    realm::{KnownAs, Realm},
+};
 
 /// What an ID token of ours says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,13 @@ pub(crate) struct Hint {
     pub(crate) subject: String,
     pub(crate) audience: Vec<String>,
     pub(crate) sid: Option<String>,
+}
+
+impl Hint {
+    /// Whom it means: a pairwise `sub` is that of the client that the token was issued to.
+    pub(crate) fn known_as(&self, realm: &Realm) -> KnownAs {
+        KnownAs::new(realm, self.subject.as_str(), self.audience.iter().map(String::as_str))
+    }
 }
 
 #[derive(Deserialize)]

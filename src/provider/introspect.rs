@@ -98,9 +98,9 @@ fn describe(call: &Call, active: ActiveToken) -> Description {
     let request = ClaimRequest { realm: &call.realm, client: &owner.client, person, scopes: &scopes };
     Description {
         iss: call.realm.issuer.to_string(),
-        sub: owner.user.as_ref().map_or(owner.client.id.as_str(), |user| user.subject.as_str()).to_owned(),
+        sub: subject(call, &owner),
         client_id: owner.client.id.to_string(),
-        username: owner.user.as_ref().map(|user| user.username.to_string()),
+        username: username(&owner),
         scope: scopes.join(" "),
         token_type: Some("Bearer"),
         aud: Some(audience),
@@ -118,9 +118,9 @@ fn describe_refresh(call: &Call, grant: &Grant, owner: &Owner, expires_at: i64) 
     let authorization = grant.authorization();
     Description {
         iss: call.realm.issuer.to_string(),
-        sub: authorization.subject.clone(),
+        sub: subject(call, owner),
         client_id: owner.client.id.to_string(),
-        username: owner.user.as_ref().map(|user| user.username.to_string()),
+        username: username(owner),
         scope: authorization.scopes.join(" "),
         token_type: None,
         aud: None,
@@ -132,6 +132,20 @@ fn describe_refresh(call: &Call, grant: &Grant, owner: &Owner, expires_at: i64) 
         amr: Vec::new(),
         released: Map::new(),
     }
+}
+
+/// As in the token itself: whoever asks sees the `sub` of the client that has it.
+fn subject(call: &Call, owner: &Owner) -> String {
+    match &owner.user {
+        Some(user) => call.realm.subject_for(&owner.client, user).into_owned(),
+        None => owner.client.id.to_string(),
+    }
+}
+
+/// A client that may not know the person by a common `sub` does not get a common name instead (OpenID Connect Core section 8).
+fn username(owner: &Owner) -> Option<String> {
+    let user = owner.user.as_ref().filter(|_| !owner.client.subject.is_pairwise())?;
+    Some(user.username.to_string())
 }
 
 fn respond(introspection: &Introspection) -> Response<Body> {

@@ -265,7 +265,11 @@ fn name_to_begin_with(under_way: &UnderWay<'_>) -> String {
     }
     let request = &under_way.request;
     let meant = match &request.meant {
-        authorize::Meant::Subject(subject) => under_way.visit.call.realm.user(subject).map(|user| &**user),
+        authorize::Meant::Subject(known) => match known.public() {
+            Some(subject) => under_way.visit.call.realm.user(subject).map(|user| &**user),
+            // Whose a pairwise subject is can be tried on who is there, and looked up nowhere.
+            None => under_way.user().filter(|user| known.is(&user.subject)),
+        },
         _ => None,
     };
     match (meant, &request.login_hint) {

@@ -136,6 +136,8 @@ pub struct TokenRehearsal {
     pub inactive: Option<Inactive>,
     /// It comes from a person's sign-in, and whether that was revoked only the provider's store knows.
     pub assumes_authorization: bool,
+    /// Its `sub` is pairwise: nobody but the provider can tell whose it is, so nothing was said of the person.
+    pub hides_person: bool,
 }
 
 /// Goes through an access token in JWT form. Without the realm's published keys the signature is taken for granted, and the steps about
@@ -154,16 +156,22 @@ pub async fn rehearse_token(
         Ok(claims) => claims,
         Err(inactive) => {
             let (steps, inactive) = (steps.into_vec(), Some(inactive));
-            return Ok(TokenRehearsal { steps, inactive, assumes_authorization: false });
+            return Ok(TokenRehearsal { steps, inactive, assumes_authorization: false, hides_person: false });
         }
     };
+    let is_pairwise = realm.client(&claims.client_id).is_some_and(|client| client.subject.is_pairwise());
+    if is_pairwise && claims.jti.contains('.') {
+        let steps = steps.into_vec();
+        return Ok(TokenRehearsal { steps, inactive: None, assumes_authorization: true, hides_person: true });
+    }
     let call = call(realm, now);
     let grant = presumed(realm, &claims);
     if let Some(grant) = &grant {
         call.commit(vec![Change::Insert(grant.artifact(&call)?)]).await?;
     }
     let judged = tokens::active_jwt(&call, claims, &mut steps).await?;
-    Ok(TokenRehearsal { steps: steps.into_vec(), inactive: judged.err(), assumes_authorization: grant.is_some() })
+    let (inactive, assumes_authorization) = (judged.err(), grant.is_some());
+    Ok(TokenRehearsal { steps: steps.into_vec(), inactive, assumes_authorization, hides_person: false })
 }
 
 /// What a token says of itself, believed or not: which realm is meant.
@@ -183,6 +191,7 @@ fn presumed(realm: &Realm, claims: &OwnClaims) -> Option<Grant> {
         client_id: claims.client_id.clone(),
         incarnation: incarnation.to_owned(),
         subject: claims.sub.clone(),
+        pairwise_subject: None,
         scopes: Vec::new(),
         resources: Vec::new(),
         auth_time: 0,

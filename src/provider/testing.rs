@@ -259,6 +259,7 @@ pub(crate) fn authorization(client: &str, username: &str, scopes: &str) -> Autho
         client_id: client.to_owned(),
         incarnation: crate::realm::Incarnation::of("1").as_str().to_owned(),
         subject: format!("sub-{username}"),
+        pairwise_subject: None,
         scopes: scopes.split_whitespace().map(str::to_owned).collect(),
         resources: Vec::new(),
         auth_time: START,

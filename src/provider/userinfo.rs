@@ -73,7 +73,7 @@ async fn answer(call: &Call, token: &str) -> Result<Answer, OAuthError> {
     let person = Some((&**user, grant.authorization()));
     let request = ClaimRequest { realm: &call.realm, client: &active.owner.client, person, scopes: &scopes };
     let mut claims = claims(&request, Purpose::Identity);
-    claims.insert("sub".to_owned(), Value::from(user.subject.as_str()));
+    claims.insert("sub".to_owned(), Value::from(&*call.realm.subject_for(&active.owner.client, user)));
     protected(call, &active.owner.client, claims).await
 }
 

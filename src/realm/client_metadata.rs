@@ -5,25 +5,6 @@ use std::sync::Arc;
 
 use crate::jose::{JwsAlgorithm, KeyManagement, jwe::ContentEncryption};
 
-/// Who sees which `sub` (OpenID Connect Core section 8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SubjectType {
-    /// Every client the same.
-    #[default]
-    Public,
-    /// The clients of each sector their own.
-    Pairwise,
-}
-
-/// Pairwise subjects as a client registered them (OpenID Connect Core section 8.1).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SubjectPolicy {
-    /// Its own, or the realm's.
-    pub subject_type: SubjectType,
-    /// `sector_identifier_uri`; none: the host of its redirect URIs is the sector.
-    pub sector_identifier_uri: Option<Arc<str>>,
-}
-
 /// How a JWT that is meant for a client is protected (OpenID Connect Registration section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Protection {

@@ -13,6 +13,7 @@ mod redirect_uri;
 mod registry;
 mod scope;
 mod settings;
+mod subject;
 mod user;
 /// Trust in the tokens of a cluster's ServiceAccounts.
 pub mod workload;
@@ -25,7 +26,7 @@ pub use client::{
 };
 pub use client_metadata::{
     AuthenticationDefaults, Encryption, JweKey, LogoutPolicy, Presentation, Presentations, Protection,
-    RequestObjectPolicy, SubjectPolicy, SubjectType,
+    RequestObjectPolicy,
 };
 pub use issuer::{InvalidIssuer, Issuer};
 pub use keyring::{Key, Keyring, MAX_JWKS_AGE, Recipient};
@@ -38,6 +39,7 @@ pub use settings::{
     AccessTokenFormat, AssertionAudience, Lockout, LoginPolicy, Pkce, RefreshPolicy, RefreshRotation, SessionPolicy,
     Settings, TokenPolicy,
 };
+pub use subject::{KnownAs, MIN_SALT_LENGTH, Pairwise, PairwiseSalt, SubjectPolicy, SubjectType};
 pub use user::{Password, User};
 
 /// A map whose copy is cheap and shares structure: to change one client costs that client, not the realm.
@@ -55,6 +57,8 @@ pub struct Realm {
     pub settings: Arc<Settings>,
     /// The signing keys and when each is used.
     pub keyring: Arc<Keyring>,
+    /// The secret behind pairwise subjects; none: there are public ones only.
+    pub salt: Option<PairwiseSalt>,
     /// The accepted clients, each already bounded by what the Realm allows.
     pub clients: Map<ClientId, Arc<Client>>,
     /// The accepted users.

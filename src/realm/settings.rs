@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{GrantType, ResponseType, Scope, claims::ClaimRules};
+use super::{GrantType, ResponseType, Scope, SubjectType, claims::ClaimRules};
 use crate::jose::Algorithm;
 
 /// A Realm's spec, parsed; shared by every published value of the realm until the spec changes.
@@ -18,6 +18,8 @@ pub struct Settings {
     pub default_algorithm: Algorithm,
     /// Who must use PKCE.
     pub pkce: Pkce,
+    /// Who sees which `sub`, where a client does not say.
+    pub subject_type: SubjectType,
     /// Whom the assertions of clients may be meant for.
     pub assertion_audience: AssertionAudience,
     /// Sign-in with a password.

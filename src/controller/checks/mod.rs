@@ -7,6 +7,8 @@ pub mod conflicts;
 pub mod key_lifecycle;
 /// Secrets and whom they belong to.
 pub mod ownership;
+/// Which `sub` a client sees, and of which sector it is.
+pub mod pairwise;
 /// What an object refers to: Realms, Secrets, Users, Groups, SigningKeys.
 pub mod references;
 /// What is asked for, and what was answered.
@@ -82,6 +84,10 @@ reasons! {
     AudienceNotAllowed: Mend,
     /// The Realm does not allow the client identifier.
     ClientIdNotAllowed: Mend,
+    /// The client's subjects are pairwise, and its Realm has no salt for them.
+    SubjectTypeNotAllowed: Mend,
+    /// The client's redirect URIs do not say which sector it is of.
+    SectorRequired: Mend,
     /// The Realm is not there.
     RealmNotFound: Wait,
     /// The Realm is there, and not served itself.
@@ -90,6 +96,8 @@ reasons! {
     SecretNotFound: Wait,
     /// The Secret was seen, and its owner has not labelled it as readable.
     SecretNotReadable: Mend,
+    /// The Realm names a salt for pairwise subjects, and does not have it.
+    SaltNotFound: Wait,
     /// The Secret lacks the entry.
     SecretEntryMissing: Mend,
     /// The entry is of no use.

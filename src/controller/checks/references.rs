@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::{Finding, Reason, list, ownership};
 use crate::{
-    realm::{InvalidPasswordHash, ObjectName, Password},
+    realm::{InvalidPasswordHash, MIN_SALT_LENGTH, ObjectName, PairwiseSalt, Password},
     secret::Secret,
 };
 
@@ -50,6 +50,20 @@ pub fn password(seen: Option<&KubeSecret>, name: &str) -> Result<Password, Findi
     hash.map(Password::Phc).map_err(|error| {
         let message = format!("the entry password-hash of the Secret {name} can't be used: {error}");
         Finding::new(Reason::SecretInvalid, PASSWORD_FIELD, message)
+    })
+}
+
+const SALT_FIELD: &str = "spec.pairwiseSaltSecretRef";
+
+/// The salt of a Realm's pairwise subjects: the entry `salt`.
+///
+/// # Errors
+/// A finding where the Secret can't be read or the salt is too short.
+pub fn salt(seen: Option<&KubeSecret>, name: &str) -> Result<PairwiseSalt, Finding> {
+    let (_, bytes) = ownership::read(seen, name, &["salt"], SALT_FIELD)?;
+    PairwiseSalt::new(bytes).ok_or_else(|| {
+        let message = format!("the entry salt of the Secret {name} must have {MIN_SALT_LENGTH} bytes or more");
+        Finding::new(Reason::SecretInvalid, SALT_FIELD, message)
     })
 }
 

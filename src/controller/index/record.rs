@@ -233,7 +233,9 @@ macro_rules! resource {
     };
 }
 
-resource!(Realm, RealmSpec, api::RealmStatus, |_name, _spec| Vec::new());
+resource!(Realm, RealmSpec, api::RealmStatus, |name, spec| {
+    spec.salt_secret.iter().map(|reference| secret(name, reference)).collect()
+});
 
 resource!(SigningKey, SigningKeySpec, api::SigningKeyStatus, |name, spec| {
     let mut targets = child(name, &spec.realm);

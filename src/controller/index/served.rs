@@ -3,7 +3,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::realm::{Issuer, Keyring, Map, ObjectName, Realm, Registry, Settings};
+use crate::realm::{Issuer, Keyring, Map, ObjectName, PairwiseSalt, Realm, Registry, Settings};
 
 /// The realms that are served, as they will be published next. Their maps share structure with what is published, so a change costs
 /// what it changes.
@@ -20,12 +20,13 @@ impl Served {
     }
 
     /// Serves a realm from now on, or with other settings; its children stay.
-    pub fn put(&mut self, name: &ObjectName, issuer: &Issuer, settings: &Arc<Settings>) {
+    pub fn put(&mut self, name: &ObjectName, issuer: &Issuer, settings: &Arc<Settings>, salt: Option<&PairwiseSalt>) {
         self.touched.insert(name.clone());
         match self.realms.get_mut(name) {
             Some(realm) => {
                 realm.issuer = issuer.clone();
                 realm.settings = settings.clone();
+                realm.salt = salt.cloned();
             }
             None => {
                 let realm = Realm {
@@ -33,6 +34,7 @@ impl Served {
                     issuer: issuer.clone(),
                     settings: settings.clone(),
                     keyring: Arc::new(Keyring::default()),
+                    salt: salt.cloned(),
                     clients: Map::default(),
                     users: Map::default(),
                     usernames: Map::default(),

@@ -13,7 +13,7 @@ use crate::{
         source::{Kind, ObjectKey},
     },
     jose::{Algorithm, KeyAlgorithm},
-    realm::{ClientId, Issuer, LastUse, ObjectName, Subject},
+    realm::{ClientId, Issuer, LastUse, ObjectName, PairwiseSalt, Subject},
 };
 
 /// What was judged about each object.
@@ -96,11 +96,13 @@ pub struct Serving {
     pub issuer: Issuer,
     /// Its spec.
     pub spec: Arc<RealmSpec>,
+    /// The salt of pairwise subjects, where its Secret is there and good.
+    pub salt: Option<PairwiseSalt>,
 }
 
 impl PartialEq for Serving {
     fn eq(&self, other: &Self) -> bool {
-        self.issuer == other.issuer && Arc::ptr_eq(&self.spec, &other.spec)
+        self.issuer == other.issuer && Arc::ptr_eq(&self.spec, &other.spec) && self.salt == other.salt
     }
 }
 

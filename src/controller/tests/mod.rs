@@ -10,6 +10,7 @@ mod killed;
 mod lag;
 mod members;
 mod order;
+mod pairwise;
 mod rotation;
 mod run;
 mod serving;

@@ -164,6 +164,7 @@ pub fn token(inactive: Inactive) -> &'static str {
             "the OidcClient was deleted and made anew: what was issued before is not its own; get a new token"
         }
         Inactive::User => "the User is gone, not served, or has spec.enabled: false",
+        Inactive::Subject => "sign in again: the client has come to know its users by another sub",
         Inactive::Access => "the user has left the groups of the OidcClient's spec.access.groups",
     }
 }

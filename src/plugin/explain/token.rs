@@ -95,6 +95,11 @@ pub async fn explain(
                 .into(),
         );
     }
+    if rehearsal.hides_person {
+        report.notes.push(
+            "its sub is pairwise: whose it is only the provider can tell, so the person was not looked at".into(),
+        );
+    }
     Ok(report)
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::{
     provider::{OAuthError, Params, id_token_hint},
-    realm::Realm,
+    realm::{KnownAs, Realm},
 };
 
 /// Whom the request means.
@@ -13,8 +13,8 @@ use crate::{
 pub(crate) enum Meant {
     /// Anybody.
     Anybody,
-    /// Who has this `sub`.
-    Subject(String),
+    /// Who is known by this `sub`.
+    Subject(KnownAs),
     /// Somebody; the hint is too old to tell who.
     Unknown,
 }
@@ -22,5 +22,5 @@ pub(crate) enum Meant {
 pub(super) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<Meant, OAuthError> {
     let Some(token) = params.get("id_token_hint") else { return Ok(Meant::Anybody) };
     let hint = id_token_hint::verify(realm, token, now)?;
-    Ok(hint.map_or(Meant::Unknown, |hint| Meant::Subject(hint.subject)))
+    Ok(hint.map_or(Meant::Unknown, |hint| Meant::Subject(hint.known_as(realm))))
 }

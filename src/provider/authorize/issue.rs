@@ -142,10 +142,13 @@ fn scopes(request: &AuthorizationRequest) -> Vec<&str> {
 }
 
 fn authorization(request: &AuthorizationRequest, session: &Session) -> Authorization {
+    let subject = session.subject();
+    let shown = request.client.subject.shown(&subject);
     Authorization {
         client_id: request.client.id.as_str().to_owned(),
         incarnation: request.client.incarnation.as_str().to_owned(),
-        subject: session.subject().as_str().to_owned(),
+        subject: subject.as_str().to_owned(),
+        pairwise_subject: request.client.subject.is_pairwise().then(|| shown.into_owned()),
         scopes: request.scopes.iter().map(|scope| scope.to_string()).collect(),
         resources: request.resources.clone(),
         auth_time: session.authenticated_at().as_second(),

@@ -30,7 +30,7 @@ pub(crate) fn check(
     let is_fresh = interaction.is_some_and(|interaction| interaction.started_at() <= session.authenticated_at());
     let is_meant = match &request.meant {
         Meant::Anybody => true,
-        Meant::Subject(subject) => session.subject().as_str() == subject,
+        Meant::Subject(known) => known.is(&session.subject()),
         // Nobody can say that it is not, unless nobody may be asked.
         Meant::Unknown => !request.prompt.none,
     };

@@ -207,6 +207,7 @@ async fn the_code_stands_for_what_was_asked_and_by_whom() {
         client_id: "app".into(),
         incarnation: staff.realm().client("app").unwrap().incarnation.as_str().into(),
         subject: "sub-ada".into(),
+        pairwise_subject: None,
         scopes: vec!["openid".into(), "email".into()],
         resources: vec!["https://api.example.com".into(), "https://other.example.com".into()],
         auth_time: staff.now().as_second(),

@@ -9,7 +9,7 @@ use crate::{
         authorize::ResponseMode,
         pages::{Display, LANGUAGES},
     },
-    realm::{AuthMethod, GrantType, Realm, ResponseType},
+    realm::{AuthMethod, GrantType, Realm, ResponseType, SubjectType},
 };
 
 /// Provider metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2): what this realm allows and the router serves.
@@ -39,7 +39,7 @@ pub(super) struct Metadata<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     response_modes_supported: &'static [&'static str],
     grant_types_supported: Vec<&'static str>,
-    subject_types_supported: [&'static str; 1],
+    subject_types_supported: Vec<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     id_token_signing_alg_values_supported: Vec<&'static str>,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
@@ -102,7 +102,7 @@ impl<'a> Metadata<'a> {
             response_types_supported: response_types(realm),
             response_modes_supported: for_people(RESPONSE_MODES),
             grant_types_supported: settings.grant_types.iter().map(|grant| grant.as_str()).collect(),
-            subject_types_supported: ["public"],
+            subject_types_supported: subject_types(realm),
             id_token_signing_alg_values_supported: id_token_algorithms(realm, now),
             token_endpoint_auth_methods_supported: AuthMethod::ALL.iter().map(|method| method.as_str()).collect(),
             token_endpoint_auth_signing_alg_values_supported: foreign::ALGORITHMS,
@@ -130,6 +130,15 @@ impl<'a> Metadata<'a> {
 fn scopes(realm: &Realm) -> impl Iterator<Item = &crate::realm::Scope> {
     let refreshes = realm.settings.grant_types.contains(&GrantType::RefreshToken);
     realm.settings.scopes.iter().filter(move |scope| refreshes || &*scope.name != "offline_access")
+}
+
+/// The realm's default first.
+fn subject_types(realm: &Realm) -> Vec<&'static str> {
+    match (realm.salt.is_some(), realm.settings.subject_type) {
+        (false, _) => vec!["public"],
+        (true, SubjectType::Public) => vec!["public", "pairwise"],
+        (true, SubjectType::Pairwise) => vec!["pairwise", "public"],
+    }
 }
 
 fn response_types(realm: &Realm) -> Vec<&'static str> {

@@ -28,6 +28,7 @@ pub(crate) struct Documents {
     issuer: Issuer,
     settings: Arc<Settings>,
     keyring: Arc<Keyring>,
+    has_salt: bool,
     /// A key comes or goes then.
     stale_at: Option<Timestamp>,
     metadata: Document,
@@ -63,6 +64,7 @@ impl Documents {
             issuer: realm.issuer.clone(),
             settings: realm.settings.clone(),
             keyring: realm.keyring.clone(),
+            has_salt: realm.salt.is_some(),
             stale_at: realm.keyring.next_change(now),
             metadata: Document::new(&Metadata::of(realm, now), METADATA_MAX_AGE)?,
             jwks: Document::new(&jwks, realm.keyring.max_age())?,
@@ -73,6 +75,7 @@ impl Documents {
         Arc::ptr_eq(&self.settings, &realm.settings)
             && Arc::ptr_eq(&self.keyring, &realm.keyring)
             && self.issuer == realm.issuer
+            && self.has_salt == realm.salt.is_some()
             && self.stale_at.is_none_or(|at| now < at)
     }
 }

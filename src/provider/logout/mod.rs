@@ -19,7 +19,7 @@ use super::{
     sign_out,
     visit::{Visit, back_to, see_other},
 };
-use crate::account::session::Session;
+use crate::{account::session::Session, realm::Realm};
 
 const PATH: &str = "/logout";
 /// Parameters of a request that the form brings again.
@@ -60,7 +60,7 @@ async fn answer(visit: &mut Visit<'_>, params: &Params, is_post: bool) -> Respon
     let Some(session) = visit.session.clone() else { return after(visit, &request) };
     match (params.get("action"), is_post) {
         (Some(action), true) => decided(visit, params, &request, &session, action).await,
-        _ if is_of(request.hint.as_ref(), &session) => end(visit, &request, &session).await,
+        _ if is_of(visit.realm(), request.hint.as_ref(), &session) => end(visit, &request, &session).await,
         _ => ask(visit, params, &request, &session),
     }
 }
@@ -84,10 +84,10 @@ async fn decided(
 }
 
 /// Section 2: the hint is of this session, by its `sid`, or by its `sub` where it has none.
-fn is_of(hint: Option<&Hint>, session: &Session) -> bool {
+fn is_of(realm: &Realm, hint: Option<&Hint>, session: &Session) -> bool {
     hint.is_some_and(|hint| match &hint.sid {
         Some(sid) => sid == session.sid(),
-        None => *hint.subject == *session.subject(),
+        None => hint.known_as(realm).is(&session.subject()),
     })
 }
 

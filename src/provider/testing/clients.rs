@@ -1,11 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{REDIRECT_URI, secret_of, signer_jwks};
+use super::{REDIRECT_URI, realms::salt, secret_of, signer_jwks};
 use crate::{
     jose::{Algorithm, foreign::ForeignKeys},
     realm::{
         AccessTokenFormat, AuthMethod, AuthenticationDefaults, Client, ClientAuthentication, ClientId, ClientKeys,
-        ClientSecret, Consent, GrantType, Incarnation, LogoutPolicy, ObjectName, Presentations, Protection,
+        ClientSecret, Consent, GrantType, Incarnation, LogoutPolicy, ObjectName, Pairwise, Presentations, Protection,
         RedirectUri, RefreshPolicy, RefreshRotation, RequestObjectPolicy, ResponseType, SubjectPolicy, TokenPolicy,
     },
 };
@@ -107,6 +107,12 @@ impl ClientBuilder {
 
     pub(crate) fn access_groups(self, groups: &[&str]) -> Self {
         self.with(|client| client.access_groups = groups.iter().map(|name| Arc::from(*name)).collect())
+    }
+
+    /// It sees the subjects of a sector.
+    pub(crate) fn pairwise(self, sector: &str) -> Self {
+        let pairwise = Pairwise { sector: sector.into(), sector_identifier_uri: None, salt: salt() };
+        self.with(|client| client.subject = SubjectPolicy::Pairwise(pairwise))
     }
 
     pub(crate) fn consent(self) -> Self {

@@ -6,8 +6,9 @@ use super::{ClientBuilder, TestProvider, clients::token_policy, keyring};
 use crate::{
     jose::Algorithm,
     realm::{
-        AssertionAudience, GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, Password, Pkce, Realm,
-        ResponseType, STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, User, claims::ClaimRules,
+        AssertionAudience, GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, PairwiseSalt, Password, Pkce,
+        Realm, ResponseType, STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, SubjectType, User,
+        claims::ClaimRules,
     },
     secret::Secret,
 };
@@ -18,6 +19,7 @@ pub(crate) struct RealmBuilder {
     issuer: Issuer,
     settings: Settings,
     keyring: Arc<Keyring>,
+    salt: Option<PairwiseSalt>,
     clients: Vec<ClientBuilder>,
     users: Vec<UserBuilder>,
 }
@@ -38,6 +40,7 @@ pub(crate) fn realm() -> RealmBuilder {
         tokens: Arc::new(token_policy()),
         sessions: SessionPolicy { idle: seconds(8 * 3600), absolute: seconds(24 * 3600) },
         default_algorithm: Algorithm::Es256,
+        subject_type: SubjectType::Public,
         pkce: Pkce::Required,
         assertion_audience: AssertionAudience::IssuerOrTokenEndpoint,
         login: LoginPolicy {
@@ -60,6 +63,7 @@ pub(crate) fn realm() -> RealmBuilder {
         issuer: Issuer::parse("https://id.example.com/realms/staff").unwrap(),
         settings,
         keyring: keyring(),
+        salt: None,
         clients: Vec::new(),
         users: Vec::new(),
     }
@@ -95,6 +99,12 @@ impl RealmBuilder {
         self
     }
 
+    /// With the salt of [`ClientBuilder::pairwise`].
+    pub(crate) fn pairwise(mut self) -> Self {
+        self.salt = Some(salt());
+        self
+    }
+
     pub(crate) fn client(mut self, client: ClientBuilder) -> Self {
         self.clients.push(client);
         self
@@ -112,6 +122,7 @@ impl RealmBuilder {
             issuer: self.issuer,
             settings: Arc::new(self.settings),
             keyring: self.keyring,
+            salt: self.salt,
             clients: self.clients.into_iter().map(|client| (client.0.id.clone(), Arc::new(client.0))).collect(),
             usernames: users.iter().map(|user| (user.username.to_lowercase().into(), user.subject.clone())).collect(),
             users: users.into_iter().map(|user| (user.subject.clone(), user)).collect(),
@@ -122,6 +133,11 @@ impl RealmBuilder {
     pub(crate) fn serve(self) -> TestProvider {
         TestProvider::new(self.build())
     }
+}
+
+/// The salt of every realm that has one.
+pub(crate) fn salt() -> PairwiseSalt {
+    PairwiseSalt::new(&[7; 32]).unwrap()
 }
 
 /// A user; see [`user`].

@@ -131,12 +131,15 @@ fn jwt(
     let algorithm = call.realm.settings.default_algorithm;
     let signer = call.realm.keyring.signer(algorithm, call.now).ok_or_else(|| no_key(algorithm))?;
     let (sub, jti, person) = match holder {
-        Holder::Client => (client.id.as_str(), own_jti(client)?, None),
-        Holder::Person(user, grant) => (user.subject.as_str(), grant.jti()?, Some((user, grant.authorization()))),
+        Holder::Client => (Cow::Borrowed(client.id.as_str()), own_jti(client)?, None),
+        Holder::Person(user, grant) => {
+            let person = Some((user, grant.authorization()));
+            (call.realm.subject_for(client, user), grant.jti()?, person)
+        }
     };
     let claims = Claims {
         iss: call.realm.issuer.as_str(),
-        sub,
+        sub: &sub,
         aud: Audience::of(audience),
         exp: expires_at.as_second(),
         iat: call.now.as_second(),

@@ -86,6 +86,11 @@ pub enum Inactive {
     /// The User is not served, or not enabled.
     #[error("its user is gone or not enabled")]
     User,
+    /// The client has come to see another `sub` since.
+    #[error(
+        "its client knows the user by another sub now: its sector, its subject type or the realm's salt has changed"
+    )]
+    Subject,
     /// `access.groups`.
     #[error("its user is in no group that may sign in to the client")]
     Access,
@@ -166,7 +171,7 @@ pub(crate) async fn active_jwt(
     let grant = match claims.jti.split_once('.') {
         Some((grant_id, _)) => {
             let found = Grant::find(call, &IdHash::of(grant_id)).await?;
-            let found = found.filter(|grant| grant.authorization().subject == claims.sub);
+            let found = found.filter(|grant| grant.authorization().shown_subject() == claims.sub);
             match steps.take("authorization", found.ok_or(Inactive::Authorization)) {
                 Ok(grant) => Some(grant),
                 Err(inactive) => return Ok(Err(inactive)),
@@ -239,6 +244,7 @@ pub(super) fn owner(call: &Call, client_id: &str, grant: &Grant, steps: &mut Ste
     let user = match call.realm.user(&authorization.subject) {
         None => Err(Inactive::User),
         Some(user) if !client.admits(user) => Err(Inactive::Access),
+        Some(user) if !authorization.is_shown_as(&call.realm.subject_for(&client, user)) => Err(Inactive::Subject),
         Some(user) => Ok(user.clone()),
     };
     Ok(Owner { client, user: Some(steps.take("user", user)?) })

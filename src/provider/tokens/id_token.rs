@@ -80,7 +80,7 @@ pub(crate) async fn mint(
     let hash = |value: Option<&str>| value.map(|value| half_hash(algorithm, value));
     let claims = Claims {
         iss: call.realm.issuer.as_str(),
-        sub: user.subject.as_str(),
+        sub: &call.realm.subject_for(client, user),
         aud: client.id.as_str(),
         exp: after(call.now, client.tokens.id_token).as_second(),
         iat: call.now.as_second(),

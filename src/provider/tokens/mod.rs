@@ -5,6 +5,8 @@ mod active;
 mod claims;
 mod grant;
 mod id_token;
+#[cfg(test)]
+mod pairwise_tests;
 mod protect;
 mod refresh_token;
 mod spaced;

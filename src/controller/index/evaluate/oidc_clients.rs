@@ -4,7 +4,7 @@ use super::{super::Index, realms::note_lifetimes, verdict_of, waits_for_realm};
 use crate::{
     api,
     controller::{
-        checks::{Finding, Reason, Verdict, conflicts, ownership, references, tenancy},
+        checks::{Finding, Reason, Verdict, conflicts, ownership, pairwise, references, tenancy},
         credentials::{self, Credential, Previous},
         index::{
             record::Record,
@@ -97,9 +97,16 @@ fn judge_one(index: &Index, name: &ObjectName, record: &Record<api::OidcClient>)
     state.client_id = Some(client_id.clone());
     state.verdict.resolved.extend(references(index, spec, &serving.spec));
     let owner = ObjectKey { kind: Kind::OidcClient, name: name.clone() };
+    let subject = match pairwise::policy(spec, serving) {
+        Ok(subject) => subject,
+        Err(finding) => {
+            state.verdict.resolved.push(finding);
+            return (state, None);
+        }
+    };
     let Ok(secrets) = secrets(index, &owner, record, spec, &mut state) else { return (state, None) };
     state.verdict.is_served = true;
-    (state, Some(client(name, record, spec, client_id, &serving.spec, secrets)))
+    (state, Some(Client { subject, ..client(name, record, spec, client_id, &serving.spec, secrets) }))
 }
 
 /// Without these it is served, and narrower than it was meant.
@@ -226,10 +233,7 @@ fn client(
         access_groups: spec.access_groups.clone(),
         consent: spec.consent,
         tokens: spec.token_policy(&realm.settings.tokens),
-        subject: SubjectPolicy {
-            subject_type: spec.subject_type.unwrap_or_default(),
-            sector_identifier_uri: spec.sector_identifier_uri.clone(),
-        },
+        subject: SubjectPolicy::Public,
         id_token: spec.id_token,
         userinfo: spec.userinfo,
         request_object: spec.request_object.clone(),

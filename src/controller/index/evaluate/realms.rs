@@ -4,14 +4,15 @@ use super::{super::Index, verdict_of};
 use crate::{
     api,
     controller::{
-        checks::{Finding, Reason, conflicts},
+        checks::{Finding, Reason, Verdict, conflicts, references},
         index::{
             record::Record,
+            spec::RealmSpec,
             state::{RealmState, Serving},
         },
         source::Kind,
     },
-    realm::{AccessTokenFormat, ObjectName, TokenPolicy},
+    realm::{AccessTokenFormat, MIN_SALT_LENGTH, ObjectName, PairwiseSalt, TokenPolicy},
 };
 
 const FIELD: &str = "spec.issuer";
@@ -42,7 +43,7 @@ fn judge(index: &mut Index, name: &ObjectName) {
         return;
     };
     let mut verdict = verdict_of(record);
-    let serving = match serving(index, name, record) {
+    let serving = match serving(index, name, record, &mut verdict) {
         Ok(serving) => serving,
         Err(finding) => {
             verdict.accepted.push(finding);
@@ -51,7 +52,7 @@ fn judge(index: &mut Index, name: &ObjectName) {
     };
     verdict.is_served = serving.is_some();
     match &serving {
-        Some(serving) => index.served.put(name, &serving.issuer, &serving.spec.settings),
+        Some(serving) => index.served.put(name, &serving.issuer, &serving.spec.settings, serving.salt.as_ref()),
         None => index.served.remove(name),
     }
     let (unchanged, algorithms, longest_token) = match old {
@@ -66,13 +67,28 @@ fn judge(index: &mut Index, name: &ObjectName) {
     }
 }
 
-fn serving(index: &Index, name: &ObjectName, record: &Record<api::Realm>) -> Result<Option<Serving>, Finding> {
+fn serving(
+    index: &Index,
+    name: &ObjectName,
+    record: &Record<api::Realm>,
+    verdict: &mut Verdict,
+) -> Result<Option<Serving>, Finding> {
     let Some(spec) = &record.spec else { return Ok(None) };
     let issuer =
         index.options.issuer(spec, name).map_err(|error| Finding::new(Reason::Invalid, FIELD, error.to_string()))?;
     let holder = index.names.issuers.holder(&issuer.shared());
     conflicts::check_holder(name, holder, FIELD, || format!("the issuer {issuer}"))?;
-    Ok(Some(Serving { issuer, spec: spec.clone() }))
+    let salt = salt(index, name, spec).map_err(|finding| verdict.resolved.push(finding)).ok().flatten();
+    Ok(Some(Serving { issuer, spec: spec.clone(), salt }))
+}
+
+/// Who may not see Secrets judges as if it were there, and shows nobody a subject.
+fn salt(index: &Index, name: &ObjectName, spec: &RealmSpec) -> Result<Option<PairwiseSalt>, Finding> {
+    let Some(secret) = &spec.salt_secret else { return Ok(None) };
+    if !index.options.sees_secrets {
+        return Ok(PairwiseSalt::new(&[0; MIN_SALT_LENGTH]));
+    }
+    references::salt(index.world.secrets.at(&name.namespace, secret), secret).map(Some)
 }
 
 /// The longest lifetime of what is signed under this policy.

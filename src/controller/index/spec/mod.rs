@@ -137,6 +137,13 @@ pub(super) fn response_type(name: api::ResponseType) -> hall::ResponseType {
     }
 }
 
+pub(super) fn subject_type(name: api::SubjectType) -> hall::SubjectType {
+    match name {
+        api::SubjectType::Public => hall::SubjectType::Public,
+        api::SubjectType::Pairwise => hall::SubjectType::Pairwise,
+    }
+}
+
 pub(super) fn access_token_format(name: api::AccessTokenFormat) -> hall::AccessTokenFormat {
     match name {
         api::AccessTokenFormat::Jwt => hall::AccessTokenFormat::Jwt,

@@ -4,7 +4,7 @@ use url::{Host, Url};
 
 use super::{
     BindingSpec, Entry, Problems, access_token_format, client_metadata, client_metadata::jws_algorithm, grant_type,
-    realm_name, refresh_rotation, response_type,
+    realm_name, refresh_rotation, response_type, subject_type,
 };
 use crate::{
     api,
@@ -212,13 +212,6 @@ fn method(name: api::TokenEndpointAuthMethod) -> AuthMethod {
         api::TokenEndpointAuthMethod::ClientSecretPost => AuthMethod::ClientSecretPost,
         api::TokenEndpointAuthMethod::ClientSecretJwt => AuthMethod::ClientSecretJwt,
         api::TokenEndpointAuthMethod::PrivateKeyJwt => AuthMethod::PrivateKeyJwt,
-    }
-}
-
-fn subject_type(name: api::SubjectType) -> SubjectType {
-    match name {
-        api::SubjectType::Public => SubjectType::Public,
-        api::SubjectType::Pairwise => SubjectType::Pairwise,
     }
 }
 

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ipnet::IpNet;
 
-use super::{Problems, access_token_format, algorithm, grant_type, refresh_rotation, response_type};
+use super::{Problems, access_token_format, algorithm, grant_type, refresh_rotation, response_type, subject_type};
 use crate::{
     api,
     controller::source::FieldProblem,
@@ -20,6 +20,8 @@ pub struct RealmSpec {
     pub issuer: Option<Issuer>,
     /// What the provider needs to know.
     pub settings: Arc<Settings>,
+    /// The Secret with the salt of pairwise subjects, in the Realm's namespace.
+    pub salt_secret: Option<Arc<str>>,
     /// Whether missing rings are created.
     default_keys: bool,
     /// Who may attach.
@@ -67,13 +69,15 @@ impl TryFrom<&api::Realm> for RealmSpec {
         let mut problems = Problems::default();
         let issuer = realm.spec.issuer.as_deref();
         let issuer = issuer.and_then(|text| problems.take("spec.issuer", parse_issuer(text)));
-        if realm.spec.subject_type == api::SubjectType::Pairwise {
-            problems.push("spec.subjectType", "pairwise subjects are not supported by this version");
+        let salt = realm.spec.pairwise_salt_secret_ref.as_ref();
+        if realm.spec.subject_type == api::SubjectType::Pairwise && salt.is_none() {
+            problems.push("spec.pairwiseSaltSecretRef", "subjectType pairwise needs it");
         }
         let settings = Arc::new(settings(realm, &mut problems));
         problems.finish(Self {
             issuer,
             settings,
+            salt_secret: salt.map(|reference| reference.name.as_str().into()),
             default_keys: realm.spec.signing.default_keys == api::DefaultKeys::Create,
             allowed: realm.spec.allowed.clone(),
         })
@@ -98,6 +102,7 @@ fn settings(realm: &api::Realm, problems: &mut Problems) -> Settings {
         tokens: Arc::new(tokens(&spec.tokens)),
         sessions: SessionPolicy { idle: spec.sessions.idle.as_std(), absolute: spec.sessions.absolute.as_std() },
         default_algorithm: algorithm(spec.signing.default_algorithm),
+        subject_type: subject_type(spec.subject_type),
         pkce: match spec.pkce {
             api::Pkce::Required => Pkce::Required,
             api::Pkce::PublicClients => Pkce::PublicClients,
@@ -235,9 +240,9 @@ mod tests {
                 "spec.claims[2].expression",
                 "spec.issuer",
                 "spec.outbound.allowedNetworks[1]",
+                "spec.pairwiseSaltSecretRef",
                 "spec.scopes[0].claims[1]",
                 "spec.scopes[1].name",
-                "spec.subjectType",
             ]
         );
     }

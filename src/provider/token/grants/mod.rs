@@ -28,8 +28,13 @@ fn invalid_grant(description: &'static str) -> OAuthError {
 
 /// The person of an authorization, where they may still sign in to the client.
 fn person<'a>(call: &'a Call, client: &Client, grant: &Grant) -> Result<&'a Arc<User>, OAuthError> {
-    let user = call.realm.user(&grant.authorization().subject).filter(|user| client.admits(user));
-    user.ok_or_else(|| invalid_grant("the user is gone, is disabled, or may not sign in to this client"))
+    let authorization = grant.authorization();
+    let user = call.realm.user(&authorization.subject).filter(|user| client.admits(user));
+    let user = user.ok_or_else(|| invalid_grant("the user is gone, is disabled, or may not sign in to this client"))?;
+    match authorization.is_shown_as(&call.realm.subject_for(client, user)) {
+        true => Ok(user),
+        false => Err(invalid_grant("the client knows the user by another sub now: the person must sign in again")),
+    }
 }
 
 /// The access token of a person, and the ID token where `openid` is among the scopes; the changes that store them.
