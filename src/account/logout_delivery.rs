@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{payload, session::Session};
 use crate::{
-    realm::{Client, Realm, SubjectType},
+    realm::{Client, Realm},
     store::{Artifact, Change, IdHash, Kind, StoreError},
 };
 
@@ -44,11 +44,11 @@ pub struct Claimed {
 }
 
 impl LogoutDelivery {
-    pub(super) fn new(session: &Session, realm: &Realm, client: &Client) -> Self {
+    pub(super) fn new(session: &Session, client: &Client) -> Self {
         Self {
             client_id: client.id.as_str().to_owned(),
             incarnation: client.incarnation.as_str().to_owned(),
-            subject: subject(session, realm, client),
+            subject: Some(client.subject.shown(&session.subject()).into_owned()),
             sid: session.sid().to_owned(),
             attempts: 0,
         }
@@ -114,15 +114,6 @@ fn pause(attempts: u32) -> SignedDuration {
 
 fn later(now: Timestamp, duration: SignedDuration) -> Timestamp {
     now.saturating_add(duration).unwrap_or(Timestamp::MAX)
-}
-
-/// The person as the client knows it. Where the user is gone, a pairwise subject can't be computed any more, and the other must not be told.
-fn subject(session: &Session, realm: &Realm, client: &Client) -> Option<String> {
-    let subject = session.subject();
-    match (realm.user(&subject), client.subject.subject_type) {
-        (_, SubjectType::Public) => Some(subject.as_str().to_owned()),
-        (_, SubjectType::Pairwise) => None,
-    }
 }
 
 #[cfg(test)]

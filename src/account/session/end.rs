@@ -51,7 +51,7 @@ impl Session {
     /// What ends it as it was read; a conflict where it is not so any more.
     pub(super) fn ending(&self, realm: &Realm, now: Timestamp) -> Vec<Change> {
         let told = self.served_clients(realm).filter(|client| client.logout.backchannel_uri.is_some());
-        let deliveries = told.flat_map(|client| LogoutDelivery::new(self, realm, client).schedule(realm, now));
+        let deliveries = told.flat_map(|client| LogoutDelivery::new(self, client).schedule(realm, now));
         let gone =
             [Change::RemoveSession(self.sid_hash()), Change::Remove { kind: Kind::Session, id: self.id }].into_iter();
         [self.unchanged()].into_iter().chain(gone).chain(deliveries).collect()
