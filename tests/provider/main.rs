@@ -25,6 +25,7 @@ mod suite;
 mod browser;
 mod crash;
 mod hostile;
+mod legacy_flows;
 mod openid_client;
 mod operation;
 mod plugin_explain;

@@ -1,6 +1,7 @@
 //! The pages in a real Chromium.
 
 mod chromium;
+mod legacy;
 mod site;
 
 use std::sync::Arc;
