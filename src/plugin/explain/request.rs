@@ -87,7 +87,10 @@ fn find(gathered: &Gathered, url: &Url) -> Result<Arc<Realm>, Box<Report>> {
         Some(Endpoint::Authorize) if Endpoint::Authorize.is_served(&realm.settings) => Ok(realm.clone()),
         Some(Endpoint::Authorize) => Err(refused(
             format!("The Realm {} has no authorization endpoint: the answer is 404.", realm.name),
-            vec![format!("let the Realm {} have the grant authorization_code (spec.allowed.grantTypes)", realm.name)],
+            vec![format!(
+                "let the Realm {} have the grant authorization_code (spec.allowed.oidcClients.grantTypes)",
+                realm.name
+            )],
         )),
         _ => Err(refused(
             format!("{rest} of the Realm {} is not its authorization endpoint.", realm.name),

@@ -10,6 +10,7 @@ use crate::{
         Inactive, Params, Passage, Step,
         testing::{TestProvider, authorization, client, encode, realm, user},
     },
+    realm::ResponseType,
 };
 
 const GOOD: [(&str, &str); 6] = [
@@ -120,6 +121,23 @@ async fn a_person_brings_the_rest_to_light() {
     assert_eq!(steps.last().unwrap(), &Step { name: "user", passage: Passage::Refused });
     let (_, ending) = rehearse(&staff, &request(&[("prompt", "login")]), Some("ada")).await;
     assert!(matches!(ending, Ending::Issue(_)), "who signs in for it has done what it asks: {ending:?}");
+}
+
+#[tokio::test]
+async fn a_rehearsal_tells_what_would_be_issued_and_how_it_would_travel() {
+    let legacy = realm().every_flow().client(client("app").every_flow()).user(user("ada")).serve();
+    for (response_type, response_mode, want) in [
+        ("code", "", (ResponseType::Code, "query")),
+        ("token id_token", "", (ResponseType::IdTokenToken, "fragment")),
+        ("code token", "form_post", (ResponseType::CodeToken, "form_post")),
+        ("none", "fragment", (ResponseType::None, "fragment")),
+    ] {
+        let change = [("response_type", response_type), ("response_mode", response_mode), ("nonce", "n")];
+        let (steps, ending) = rehearse(&legacy, &request(&change), Some("ada")).await;
+        assert!(steps.iter().map(|step| step.name).eq(authorization_steps()), "{steps:?}");
+        let Ending::Issue(granted) = ending else { panic!("{ending:?}") };
+        assert_eq!((granted.response_type, granted.response_mode), want);
+    }
 }
 
 fn keys(staff: &TestProvider) -> ForeignKeys {
