@@ -106,9 +106,9 @@ pub struct TestGenerator(u32, u32, u32);
 static KEYS: LazyLock<Mutex<HashMap<(KeyAlgorithm, u32), Secret>>> = LazyLock::new(Mutex::default);
 
 impl Generator for TestGenerator {
-    fn secret(&mut self) -> Result<Secret, jose::Error> {
+    fn secret(&mut self, min_length: usize) -> Result<Secret, jose::Error> {
         self.0 += 1;
-        Ok(Secret::new(format!("generated-{}", self.0)))
+        Ok(Secret::new(format!("{:x<min_length$}", format!("generated-{}", self.0))))
     }
 
     fn id(&mut self) -> Result<String, jose::Error> {

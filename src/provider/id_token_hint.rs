@@ -1,12 +1,18 @@
 //! `id_token_hint`: an ID token of ours, expired or not (OpenID Connect Core section 3.1.2.1, RP-Initiated Logout section 2).
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::{ErrorCode, OAuthError};
 use crate::{
-    jose::Compact,
-    realm::{KnownAs, Realm},
+    jose::{
+        self, Compact, HmacAlgorithm, JwsAlgorithm, KeyManagement,
+        jwe::{DecryptionFailed, DecryptionKey, DirectKey},
+    },
+    realm::{Client, JweKey, KnownAs, Realm},
 };
 
 /// What an ID token of ours says.
@@ -39,26 +45,106 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// Verifies a hint. None: it is signed with a key that has left the key ring, so there is no telling any more.
+/// Verifies a hint: signed by the realm, or authenticated with the secret of the client that it was issued to. None: it is signed with a
+/// key that has left the key ring, so there is no telling any more. One that the client has encrypted for the realm is decrypted first; where
+/// it is encrypted with a client's secret, `client_id` says whose (RP-Initiated Logout section 2).
 ///
 /// # Errors
-/// `invalid_request` for what is no ID token of this realm.
-pub(crate) fn verify(realm: &Realm, token: &str, now: Timestamp) -> Result<Option<Hint>, OAuthError> {
-    let invalid = |reason| OAuthError::new(ErrorCode::InvalidRequest, format!("id_token_hint: {reason}"));
-    let compact = Compact::parse(token).map_err(|error| invalid(error.to_string()))?;
+/// `invalid_request` for what is no ID token of this realm, also for one that nobody has signed.
+pub(crate) fn verify(
+    realm: &Realm,
+    token: &str,
+    client_id: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Hint>, OAuthError> {
+    // RFC 7516 section 9: a JWE has five parts, a JWS three.
+    if token.split('.').count() != 5 {
+        return verify_signed(realm, token, now);
+    }
+    let client = client_id.and_then(|id| realm.client(id));
+    let nested = decrypt(realm, token, client.map(|client| &**client), now);
+    let nested = nested.map_err(|error| invalid(error.to_string()))?;
+    let nested = std::str::from_utf8(&nested).map_err(|_| invalid("what was encrypted is no ID token"))?;
+    verify_signed(realm, nested, now)
+}
+
+fn invalid(reason: impl fmt::Display) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidRequest, format!("id_token_hint: {reason}"))
+}
+
+/// With a key of the realm, or with the client's secret.
+fn decrypt(
+    realm: &Realm,
+    token: &str,
+    client: Option<&Client>,
+    now: Timestamp,
+) -> Result<Zeroizing<Vec<u8>>, DecryptionFailed> {
+    let (kid, alg) = DecryptionKey::addressee(token)?;
+    if alg == JweKey::Secret.name() {
+        let mut secrets = client.into_iter().flat_map(|client| client.authentication.secret_values(now));
+        let plaintext = secrets.find_map(|(_, secret)| DirectKey::of_secret(secret.expose()).decrypt(token).ok());
+        return plaintext.ok_or(DecryptionFailed);
+    }
+    match kid {
+        Some(kid) => realm.keyring.decrypter(&kid, now).ok_or(DecryptionFailed)?.decrypt(token),
+        None => {
+            let algorithm = KeyManagement::ALL.into_iter().find(|algorithm| algorithm.name() == alg);
+            let mut keys = algorithm.into_iter().flat_map(|algorithm| realm.keyring.decrypters(algorithm, now));
+            keys.find_map(|key| key.decrypt(token).ok()).ok_or(DecryptionFailed)
+        }
+    }
+}
+
+fn verify_signed(realm: &Realm, token: &str, now: Timestamp) -> Result<Option<Hint>, OAuthError> {
+    let compact = Compact::parse(token).map_err(invalid)?;
     // An access token is no ID token, though the same key signs it (RFC 8725 section 3.11).
     if compact.typ().is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
-        return Err(invalid("it is not an ID token".into()));
+        return Err(invalid("it is not an ID token"));
     }
-    let kid = compact.kid().ok_or_else(|| invalid("it has no kid".into()))?;
-    let Some(key) = realm.keyring.verifier(kid, now) else { return Ok(None) };
-    let claims: Claims = compact.verify(key).map_err(|error| invalid(error.to_string()))?;
-    if claims.iss != realm.issuer.as_str() {
-        return Err(invalid("it is of another issuer".into()));
-    }
-    let audience = match claims.aud {
-        Audience::One(one) => vec![one],
-        Audience::Many(many) => many,
+    let claims: Claims = match compact.alg().parse() {
+        Ok(JwsAlgorithm::Signature(_) | JwsAlgorithm::Ed25519) => {
+            let kid = compact.kid().ok_or_else(|| invalid("it has no kid"))?;
+            let Some(key) = realm.keyring.verifier(kid, now) else { return Ok(None) };
+            compact.verify(key).map_err(invalid)?
+        }
+        Ok(JwsAlgorithm::Hmac(algorithm)) => authenticated(realm, &compact, algorithm, now)?,
+        Ok(JwsAlgorithm::None) => return Err(invalid("nobody has signed it")),
+        Err(error) => return Err(invalid(error)),
     };
-    Ok(Some(Hint { subject: claims.sub, audience, sid: claims.sid }))
+    if claims.iss != realm.issuer.as_str() {
+        return Err(invalid("it is of another issuer"));
+    }
+    Ok(Some(Hint { subject: claims.sub, audience: claims.aud.into_vec(), sid: claims.sid }))
 }
+
+/// By the secret of the one client that it says it was issued to, where that client has its ID tokens so.
+fn authenticated(
+    realm: &Realm,
+    compact: &Compact<'_>,
+    algorithm: HmacAlgorithm,
+    now: Timestamp,
+) -> Result<Claims, OAuthError> {
+    let claimed: Claims = compact.claims_unverified().map_err(invalid)?;
+    let audience = claimed.aud.into_vec();
+    let client = match audience.as_slice() {
+        [one] => realm.client(one),
+        _ => None,
+    };
+    let client = client.filter(|client| client.id_token.signing == Some(JwsAlgorithm::Hmac(algorithm)));
+    let client = client.ok_or_else(|| invalid("no client has ID tokens of this algorithm that it could be for"))?;
+    let mut secrets = client.authentication.secret_values(now);
+    let verified = secrets.find_map(|(_, secret)| compact.verify_mac(algorithm, secret.expose()).ok());
+    verified.ok_or_else(|| invalid(jose::Error::Signature))
+}
+
+impl Audience {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -24,8 +24,8 @@ use serde_json::Value;
 
 #[allow(unused_imports)]
 pub(crate) use self::{
-    clients::{ClientBuilder, client},
-    keys::{keyring, signer, signer_jwks},
+    clients::{ClientBuilder, LONG_SECRET, client},
+    keys::{decryption_key, full_keyring, keyring, signer, signer_jwks},
     realms::{RealmBuilder, UserBuilder, realm, user},
 };
 use super::{Authorization, Call, CodePayload, Endpoint, Peer, Provider};

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::{Finding, Reason, list, ownership};
 use crate::{
+    controller::index::spec::ClientSecretSpec,
     realm::{InvalidPasswordHash, MIN_SALT_LENGTH, ObjectName, PairwiseSalt, Password},
     secret::Secret,
 };
@@ -32,6 +33,21 @@ pub fn access_groups<'a>(realm: &ObjectName, missing: impl IntoIterator<Item = &
     let names = list(missing);
     let message = || format!("the Realm {realm} has no accepted Group {names}: nobody signs in by it");
     (!names.is_empty()).then(|| Finding::new(Reason::GroupNotFound, "spec.access.groups", message()))
+}
+
+/// A client secret that is shorter than what the client has asked for needs (RFC 7518 section 3.2). One of ours is replaced by a longer one.
+pub fn short_secret(secret: &ClientSecretSpec, length: usize, needed: usize) -> Finding {
+    let (reason, field, what) = match secret {
+        ClientSecretSpec::Reference { name, entry, .. } => {
+            let what = format!("put a longer one into the entry {entry} of the Secret {name}");
+            (Reason::SecretInvalid, "spec.credentials.secret", what)
+        }
+        _ => (Reason::CredentialsPending, "spec.credentials.secret", "a longer one is about to be written".to_owned()),
+    };
+    let message = format!(
+        "the client secret has {length} bytes, and the algorithms of this client need {needed} (RFC 7518 section 3.2): {what}"
+    );
+    Finding::new(reason, field, message)
 }
 
 const PASSWORD_FIELD: &str = "spec.passwordSecretRef";

@@ -16,7 +16,7 @@ pub struct Standing<'a> {
     pub previous_until: Option<Timestamp>,
     /// The values of `realmkeeper.dev/rotate` that the current one, and those before it, are the answers to.
     pub answers: &'a Answers,
-    /// The current one is not of our making, and should be.
+    /// The current one is not of our making, and should be; or it is too short for what it is used for.
     pub is_taken: bool,
 }
 

@@ -124,7 +124,9 @@ impl Parts<'_> {
             }
             None => {
                 let ask = Ask { every: binding.rotation.every, request };
-                secret_rotation::due(&standing_of(&kept, kept.is_taken), &ask, builder.now)
+                // One that is shorter than what the client asks for by now can't authenticate its tokens.
+                let gives_way = kept.is_taken || kept.current.value.expose().len() < binding.min_length;
+                secret_rotation::due(&standing_of(&kept, gives_way), &ask, builder.now)
             }
         };
         Ok(Some(match due {
@@ -147,7 +149,7 @@ impl Parts<'_> {
         let value = match (value, &self.source) {
             (Some(value), _) => value,
             (None, Some((_, value))) => value.clone(),
-            (None, None) => builder.generator.secret()?,
+            (None, None) => builder.generator.secret(self.binding.min_length)?,
         };
         Ok(Credential { id, issued_at: Some(builder.now), value })
     }

@@ -5,11 +5,11 @@ use crate::{
 
 /// Where new secrets come from; a test passes one whose answers it knows.
 pub trait Generator: Send {
-    /// A client secret: 256 bits as base64url.
+    /// A client secret of at least so many bytes (no more than 86 are asked for): 256 bits as base64url, and 512 where that is too short.
     ///
     /// # Errors
     /// [`jose::Error::Crypto`] where the machine has no entropy.
-    fn secret(&mut self) -> Result<Secret, jose::Error>;
+    fn secret(&mut self, min_length: usize) -> Result<Secret, jose::Error>;
 
     /// Something to tell a secret by: 72 bits as base64url, of no relation to the secret.
     ///
@@ -29,8 +29,9 @@ pub trait Generator: Send {
 pub struct SystemGenerator;
 
 impl Generator for SystemGenerator {
-    fn secret(&mut self) -> Result<Secret, jose::Error> {
-        Ok(Secret::new(unguessable()?))
+    fn secret(&mut self, min_length: usize) -> Result<Secret, jose::Error> {
+        let short = Secret::new(unguessable()?);
+        Ok(if short.expose().len() >= min_length { short } else { Secret::new(random::<64>()?) })
     }
 
     fn id(&mut self) -> Result<String, jose::Error> {
@@ -49,8 +50,11 @@ mod tests {
     #[test]
     fn secrets_have_256_bits_and_differ() {
         let mut generator = SystemGenerator;
-        let (a, b) = (generator.secret().unwrap(), generator.secret().unwrap());
-        assert_eq!(a.expose().len(), 43);
+        let (a, b) = (generator.secret(0).unwrap(), generator.secret(43).unwrap());
+        assert_eq!((a.expose().len(), b.expose().len()), (43, 43));
+        assert_ne!(a, b);
+        let (a, b) = (generator.secret(44).unwrap(), generator.secret(64).unwrap());
+        assert_eq!((a.expose().len(), b.expose().len()), (86, 86));
         assert_ne!(a, b);
         assert_eq!(generator.id().unwrap().len(), 12);
     }

@@ -299,3 +299,80 @@ fn where_nothing_can_rotate_the_annotation_is_answered_by_a_sentence() {
     );
     assert!(status(&house).get("lastRotateRequest").is_none());
 }
+
+fn with_algorithm(field: &str, algorithm: &str, secret: Value) -> Value {
+    let mut app = app(secret);
+    app["spec"][field] = json!(algorithm);
+    app["spec"]["redirectUris"] = json!(["https://app.example/callback"]);
+    app
+}
+
+/// The secret itself as the provider has it, where it is fit for what it is used for.
+fn known(house: &House) -> Option<String> {
+    let client = house.client("app").unwrap();
+    client.authentication.secret_value().map(|value| value.expose_str().unwrap().to_owned())
+}
+
+#[test]
+fn rfc7518_3_2_a_generated_secret_is_as_long_as_the_algorithms_need() {
+    let realm = || realm("staff", json!({"signing": {"defaultKeys": "None"}}));
+    for (field, algorithm, least) in [
+        ("idTokenSignedResponseAlg", "HS256", 32),
+        ("idTokenSignedResponseAlg", "HS384", 48),
+        ("userinfoSignedResponseAlg", "HS512", 64),
+        ("requestObjectSigningAlg", "HS512", 64),
+        ("idTokenEncryptedResponseAlg", "dir", 32),
+        ("tokenEndpointAuthMethod", "client_secret_jwt", 32),
+    ] {
+        let house = House::with([realm(), with_algorithm(field, algorithm, json!({}))]);
+        let secret = entry(&house, "client-secret").unwrap();
+        assert!(secret.len() >= least, "{field} {algorithm}: {}", secret.len());
+        assert_eq!(known(&house), Some(secret), "{field} {algorithm}");
+        assert_eq!(house.ready(Kind::OidcClient, "identity", "app"), "True:Ready");
+    }
+    let plain = House::with([realm(), with_algorithm("idTokenSignedResponseAlg", "none", json!({}))]);
+    assert_eq!(known(&plain), None, "nobody needs to know it");
+}
+
+#[test]
+fn a_secret_of_ours_that_has_become_too_short_is_replaced_with_overlap() {
+    let spec = json!({"rotation": {"overlap": "1h"}});
+    let mut house = house(spec.clone());
+    let short = entry(&house, "client-secret").unwrap();
+    house.put(with_algorithm("idTokenSignedResponseAlg", "HS512", spec.clone()));
+    house.plan();
+    assert_eq!(known(&house), None, "a short one authenticates nothing, not even for a moment");
+    assert!(accepts(&house, &short), "but its client is who it was");
+    house.index.replan_all();
+    house.settle();
+    let long = entry(&house, "client-secret").unwrap();
+    assert_eq!((long.len(), known(&house)), (64, Some(long.clone())));
+    assert!(accepts(&house, &long) && accepts(&house, &short));
+    assert_eq!(house.ready(Kind::OidcClient, "identity", "app"), "True:Ready");
+    house.pass(SignedDuration::from_hours(1));
+    assert!(!accepts(&house, &short));
+    assert!(house.settle().is_empty());
+    // A shorter one would do again, and nothing is done about it.
+    house.put(with_algorithm("idTokenSignedResponseAlg", "HS256", spec)).settle();
+    assert_eq!(entry(&house, "client-secret"), Some(long));
+}
+
+#[test]
+fn a_referenced_secret_that_is_too_short_is_reported_and_authenticates_no_token() {
+    let given = |value: &str| secret("identity", "given", &[("client-secret", value)]);
+    let reference = json!({"name": "given", "source": "Reference"});
+    let mut house = House::with([
+        realm("staff", json!({"signing": {"defaultKeys": "None"}})),
+        given("forty-three characters, as many others have"),
+        with_algorithm("idTokenSignedResponseAlg", "HS384", reference),
+    ]);
+    assert_eq!(house.ready(Kind::OidcClient, "identity", "app"), "False:SecretInvalid");
+    let message = house.message(Kind::OidcClient, "identity", "app");
+    assert!(message.contains("has 43 bytes") && message.contains("need 48"), "{message}");
+    assert!(!message.contains("forty-three"), "{message}");
+    assert!(accepts(&house, "forty-three characters, as many others have") && known(&house).is_none());
+    let long = "x".repeat(48);
+    house.put(given(&long)).settle();
+    assert_eq!(house.ready(Kind::OidcClient, "identity", "app"), "True:Ready");
+    assert_eq!(known(&house), Some(long));
+}

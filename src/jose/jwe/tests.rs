@@ -59,6 +59,33 @@ fn the_content_of_rfc_7516_appendix_a_2_is_decrypted() {
     assert_eq!(enc.open(&cek, sealed(&tag), &aad[1..]), Err(DecryptionFailed));
 }
 
+/// RFC 7518 appendices B.1 and B.3. The tag is over everything else, so that a wrong octet anywhere would show.
+#[test]
+fn rfc_7518_appendix_b_is_decrypted() {
+    fn hex(text: &str) -> Vec<u8> {
+        let digits: Vec<_> = text.chars().filter(|c| !c.is_whitespace()).collect();
+        digits.chunks(2).map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap()).collect()
+    }
+    let plaintext = "A cipher system must not be required to be secret, and it must be able to fall into the hands of the enemy without inconvenience";
+    let aad = b"The second principle of Auguste Kerckhoffs";
+    let b1 = "c80edfa32ddf39d5ef00c0b468834279a2e46a1b8049f792f76bfe54b903a9c9a94ac9b47ad2655c5f10f9aef71427e2fc6f9b3f399a221489f16362c70323360
+        9d45ac69864e3321cf82935ac4096c86e133314c54019e8ca7980dfa4b9cf1b384c486f3a54c51078158ee5d79de59fbd34d848b3d69550a67646344427ade54b8851ff
+        b598f7f80074b9473c82e2db";
+    let b3 = "4affaaadb78c31c5da4b1b590d10ffbd3dd8d5d302423526912da037ecbcc7bd822c301dd67c373bccb584ad3e9279c2e6d12a1374b77f077553df829410446b3
+        6ebd97066296ae6427ea75c2e0846a11a09ccf5370dc80bfecbad28c73f09b3a3b75e662a2594410ae496b2e2e6609e31e6e02cc837f053d21f37ff4f51950bbe2638d0
+        9dd7a4930930806d0703b1f6";
+    let t3 = "4dd3b4c088a7f45c216839645b2012bf2e6269a8c56a816dbc1b267761955bc5";
+    for (enc, length, ciphertext, tag) in [
+        (ContentEncryption::A128CbcHs256, 32, b1, "652c3fa36b0a7c5b3219fab3a30bc1c4"),
+        (ContentEncryption::A256CbcHs512, 64, b3, t3),
+    ] {
+        let key: Vec<u8> = (0..length).collect();
+        let iv = hex("1af38c2dc2b96ffdd86694092341bc04");
+        let sealed = Sealed { iv, ciphertext: hex(ciphertext), tag: hex(tag) };
+        assert_eq!(enc.open(&key, sealed, aad), Ok(plaintext.as_bytes().to_vec()), "{enc}");
+    }
+}
+
 #[test]
 fn rfc_7518_appendix_c_is_derived() {
     let bob = r#"{"kty":"EC","crv":"P-256","x":"weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ",

@@ -21,6 +21,6 @@ pub(crate) enum Meant {
 
 pub(super) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<Meant, OAuthError> {
     let Some(token) = params.get("id_token_hint") else { return Ok(Meant::Anybody) };
-    let hint = id_token_hint::verify(realm, token, now)?;
+    let hint = id_token_hint::verify(realm, token, params.get("client_id"), now)?;
     Ok(hint.map_or(Meant::Unknown, |hint| Meant::Subject(hint.known_as(realm))))
 }

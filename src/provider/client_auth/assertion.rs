@@ -78,6 +78,15 @@ impl Claims {
         ours.then_some(()).ok_or(Refusal::claim("aud", "it is meant for somebody else"))
     }
 
+    /// It must be meant for us and for nobody else.
+    pub(super) fn check_sole_audience(&self, us: &str) -> Result<(), Refusal> {
+        let is_sole = match &self.aud {
+            Audience::One(audience) => audience == us,
+            Audience::Many(audiences) => matches!(audiences.as_slice(), [audience] if audience == us),
+        };
+        is_sole.then_some(()).ok_or(Refusal::claim("aud", "it is not the issuer alone"))
+    }
+
     /// It has not expired and has begun (rules 4 to 6).
     pub(super) fn check_times(&self, now: Timestamp) -> Result<(), Refusal> {
         let now = now.as_second();

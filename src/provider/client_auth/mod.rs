@@ -2,7 +2,9 @@
 //! wrong with a credential, the answer is the same; the log says which it was.
 
 mod assertion;
+mod client_assertion;
 mod client_secret_basic;
+mod client_secret_jwt;
 mod client_secret_post;
 mod jwks_uri;
 mod none;
@@ -39,6 +41,8 @@ pub(crate) enum Method {
     None,
     /// With a secret, in the header or in the body.
     Secret,
+    /// With a JWT that it authenticated with its secret.
+    ClientSecretJwt,
     /// With a JWT that it signed with its own key.
     PrivateKeyJwt,
     /// With the projected token of a ServiceAccount.
@@ -82,7 +86,7 @@ async fn verify(call: &Call, headers: &HeaderMap, params: &Params) -> Result<Aut
             match trust.filter(|cluster| *cluster.issuer == *issuer) {
                 Some(cluster) => service_account::verify(call, &cluster, client_id, assertion),
                 // Boxed, so that the many requests without one stay small.
-                None => Box::pin(private_key_jwt::verify(call, client_id, assertion)).await,
+                None => Box::pin(client_assertion::verify(call, client_id, assertion)).await,
             }
         }
     }

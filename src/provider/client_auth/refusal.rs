@@ -23,11 +23,13 @@ pub(super) enum Refusal {
     WrongSecret,
     #[error("the assertion is no JWT, or its signature does not verify: {0}")]
     Signature(#[from] jose::Error),
+    #[error("the assertion is not signed by an algorithm that the client is registered for")]
+    Algorithm,
     #[error("the assertion's claim {claim}: {problem}")]
     Claim { claim: &'static str, problem: &'static str },
     #[error("the assertion has been used before")]
     Replayed,
-    #[error("the client has no keys")]
+    #[error("the client has no keys, or no secret that is fit to authenticate assertions")]
     NoKeys,
     #[error("the client's jwks_uri: {0}")]
     JwksUri(#[from] Unreachable),

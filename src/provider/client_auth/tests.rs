@@ -1,3 +1,4 @@
+mod client_secret_jwt;
 mod jwks_uri;
 mod private_key_jwt;
 mod secrets;

@@ -3,13 +3,13 @@ use serde::Serialize;
 
 use crate::{
     account::session::ACR,
-    jose::foreign,
+    jose::{Algorithm, HmacAlgorithm, JwsAlgorithm, KeyManagement, foreign, jwe::ContentEncryption},
     provider::{
         Endpoint,
         authorize::ResponseMode,
         pages::{Display, LANGUAGES},
     },
-    realm::{AuthMethod, GrantType, Realm, ResponseType, SubjectType},
+    realm::{AuthMethod, GrantType, JweKey, Realm, ResponseType, SubjectType},
 };
 
 /// Provider metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2): what this realm allows and the router serves.
@@ -42,12 +42,22 @@ pub(super) struct Metadata<'a> {
     subject_types_supported: Vec<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     id_token_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    id_token_encryption_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    id_token_encryption_enc_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    userinfo_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    userinfo_encryption_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    userinfo_encryption_enc_values_supported: Vec<&'static str>,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
-    token_endpoint_auth_signing_alg_values_supported: &'static [&'static str],
+    token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
-    introspection_endpoint_auth_signing_alg_values_supported: &'static [&'static str],
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
-    revocation_endpoint_auth_signing_alg_values_supported: &'static [&'static str],
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// RFC 7636; `plain` is never accepted.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     code_challenge_methods_supported: &'static [&'static str],
@@ -89,6 +99,7 @@ impl<'a> Metadata<'a> {
         let signs_in = Endpoint::Authorize.is_served(settings);
         let for_people = |values: &'static [&'static str]| if signs_in { values } else { &[] };
         let secret_or_key = || AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None);
+        let for_tokens = |values: Vec<&'static str>| if signs_in { values } else { Vec::new() };
         Self {
             issuer: realm.issuer.as_str(),
             authorization_endpoint: url(Endpoint::Authorize),
@@ -104,13 +115,18 @@ impl<'a> Metadata<'a> {
             grant_types_supported: settings.grant_types.iter().map(|grant| grant.as_str()).collect(),
             subject_types_supported: subject_types(realm),
             id_token_signing_alg_values_supported: id_token_algorithms(realm, now),
+            id_token_encryption_alg_values_supported: for_tokens(key_managements()),
+            id_token_encryption_enc_values_supported: for_tokens(content_encryptions()),
+            userinfo_signing_alg_values_supported: for_tokens(signing_algorithms(realm, now)),
+            userinfo_encryption_alg_values_supported: for_tokens(key_managements()),
+            userinfo_encryption_enc_values_supported: for_tokens(content_encryptions()),
             token_endpoint_auth_methods_supported: AuthMethod::ALL.iter().map(|method| method.as_str()).collect(),
-            token_endpoint_auth_signing_alg_values_supported: foreign::ALGORITHMS,
+            token_endpoint_auth_signing_alg_values_supported: assertion_algorithms(),
             // Who asks about a token must prove who it is (RFC 7662 section 2.1).
             introspection_endpoint_auth_methods_supported: secret_or_key().map(|method| method.as_str()).collect(),
-            introspection_endpoint_auth_signing_alg_values_supported: foreign::ALGORITHMS,
+            introspection_endpoint_auth_signing_alg_values_supported: assertion_algorithms(),
             revocation_endpoint_auth_methods_supported: AuthMethod::ALL.iter().map(|method| method.as_str()).collect(),
-            revocation_endpoint_auth_signing_alg_values_supported: foreign::ALGORITHMS,
+            revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms(),
             code_challenge_methods_supported: for_code(&["S256"]),
             claim_types_supported: ["normal"],
             claims_supported: claims(realm),
@@ -146,11 +162,34 @@ fn response_types(realm: &Realm) -> Vec<&'static str> {
     realm.settings.response_types.iter().filter(served).map(|kind| kind.as_str()).collect()
 }
 
-/// The realm's default first.
-fn id_token_algorithms(realm: &Realm, now: Timestamp) -> Vec<&'static str> {
+/// By the realm's keys, its default first, Ed25519 by both of its names; then those by a client's secret.
+fn signing_algorithms(realm: &Realm, now: Timestamp) -> Vec<&'static str> {
     let mut algorithms = realm.keyring.algorithms(now);
     algorithms.sort_by_key(|algorithm| *algorithm != realm.settings.default_algorithm);
-    algorithms.into_iter().map(|algorithm| algorithm.jws_name()).collect()
+    let other_name = |algorithm: Algorithm| (algorithm == Algorithm::Ed25519).then_some(JwsAlgorithm::Ed25519.name());
+    let by_key = algorithms.into_iter().flat_map(|algorithm| [Some(algorithm.jws_name()), other_name(algorithm)]);
+    by_key.flatten().chain(HmacAlgorithm::ALL.map(HmacAlgorithm::name)).collect()
+}
+
+/// `none` only where the token endpoint gives ID tokens to who redeems a code (OpenID Connect Core section 2).
+fn id_token_algorithms(realm: &Realm, now: Timestamp) -> Vec<&'static str> {
+    let settings = &realm.settings;
+    let has_code = settings.response_types.iter().any(|kind| kind.has_code() && kind.is_granted(&settings.grant_types));
+    let none = has_code.then_some(JwsAlgorithm::None.name());
+    signing_algorithms(realm, now).into_iter().chain(none).collect()
+}
+
+/// What the assertions of clients may be signed with: by a key of their own, or by their secret. Never `none` (Core section 9).
+fn assertion_algorithms() -> Vec<&'static str> {
+    foreign::ALGORITHMS.iter().copied().chain(HmacAlgorithm::ALL.map(HmacAlgorithm::name)).collect()
+}
+
+fn key_managements() -> Vec<&'static str> {
+    KeyManagement::ALL.into_iter().map(JweKey::Public).chain([JweKey::Secret]).map(JweKey::name).collect()
+}
+
+fn content_encryptions() -> Vec<&'static str> {
+    ContentEncryption::ALL.map(ContentEncryption::name).to_vec()
 }
 
 /// Claims of ID tokens, of the scopes, and of the realm's rules, each once.

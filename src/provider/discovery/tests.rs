@@ -59,7 +59,8 @@ async fn the_metadata_says_what_the_realm_allows() {
         ("response_modes_supported", json!(["query", "fragment", "form_post"])),
         ("grant_types_supported", json!(["authorization_code", "refresh_token", "client_credentials"])),
         ("subject_types_supported", json!(["public"])),
-        ("id_token_signing_alg_values_supported", json!(["ES256", "RS256"])),
+        ("id_token_signing_alg_values_supported", json!(["ES256", "RS256", "HS256", "HS384", "HS512", "none"])),
+        ("userinfo_signing_alg_values_supported", json!(["ES256", "RS256", "HS256", "HS384", "HS512"])),
         ("code_challenge_methods_supported", json!(["S256"])),
         (
             "token_endpoint_auth_methods_supported",
@@ -102,12 +103,19 @@ async fn a_realm_for_machines_lists_nothing_for_people() {
         "response_modes_supported",
         "code_challenge_methods_supported",
         "prompt_values_supported",
+        "id_token_encryption_alg_values_supported",
+        "userinfo_signing_alg_values_supported",
+        "userinfo_encryption_enc_values_supported",
         "authorization_response_iss_parameter_supported",
     ] {
         assert_eq!(metadata[name], Value::Null, "{name}");
     }
     assert!(!metadata["scopes_supported"].as_array().unwrap().contains(&"offline_access".into()));
-    assert_eq!(metadata["id_token_signing_alg_values_supported"], json!(["RS256", "ES256"]), "the default is first");
+    let signing = json!(["RS256", "ES256", "HS256", "HS384", "HS512"]);
+    assert_eq!(
+        metadata["id_token_signing_alg_values_supported"], signing,
+        "the default is first, and no code, no none"
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,9 @@ use crate::{
     },
 };
 
+/// The secret of [`ClientBuilder::long_secret`]: 64 bytes.
+pub(crate) const LONG_SECRET: &str = "s3cret+of/64 bytes: as long as the longest hash of HMAC has them";
+
 /// A client; see [`client`].
 pub(crate) struct ClientBuilder(pub(crate) Client);
 
@@ -117,6 +120,20 @@ impl ClientBuilder {
 
     pub(crate) fn consent(self) -> Self {
         self.with(|client| client.consent = Consent::Ask)
+    }
+
+    /// Its secret is known itself and long enough for every algorithm: [`LONG_SECRET`].
+    pub(crate) fn long_secret(self) -> Self {
+        self.with(|client| {
+            let secret = ClientSecret::new("1", LONG_SECRET.as_bytes(), None).unwrap();
+            client.authentication.secrets = vec![secret.with_value(LONG_SECRET.as_bytes())];
+        })
+    }
+
+    /// Has these public keys beside its own way to authenticate.
+    pub(crate) fn jwks(self, jwks: &serde_json::Value) -> Self {
+        let keys = ForeignKeys::parse(jwks.to_string().as_bytes()).unwrap();
+        self.with(|client| client.authentication.keys = ClientKeys::Inline(Arc::new(keys)))
     }
 
     pub(crate) fn algorithm(self, algorithm: Algorithm) -> Self {

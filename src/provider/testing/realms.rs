@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, json};
 
-use super::{ClientBuilder, TestProvider, clients::token_policy, keyring};
+use super::{ClientBuilder, TestProvider, clients::token_policy, full_keyring, keyring};
 use crate::{
     jose::Algorithm,
     realm::{
@@ -102,6 +102,12 @@ impl RealmBuilder {
     /// With the salt of [`ClientBuilder::pairwise`].
     pub(crate) fn pairwise(mut self) -> Self {
         self.salt = Some(salt());
+        self
+    }
+
+    /// With keys for every algorithm.
+    pub(crate) fn every_key(mut self) -> Self {
+        self.keyring = full_keyring();
         self
     }
 

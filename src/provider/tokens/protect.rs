@@ -115,3 +115,6 @@ fn secret(client: &Client) -> Result<&Secret, OAuthError> {
 pub(super) fn no_key(algorithm: Algorithm) -> OAuthError {
     OAuthError::new(ErrorCode::ServerError, format!("the realm has no key that signs with {algorithm} now"))
 }
+
+#[cfg(test)]
+mod tests;

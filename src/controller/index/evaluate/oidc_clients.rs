@@ -162,8 +162,14 @@ fn secrets(
     };
     let known = |id: &Arc<str>, value: &crate::secret::Secret, end| {
         let secret = ClientSecret::new(id.clone(), value.expose(), end).ok_or(())?;
-        Ok::<_, ()>(if spec.needs_secret_value { secret.with_value(value.expose()) } else { secret })
+        // With a shorter one nothing is authenticated: it only says who the client is.
+        let is_fit = spec.needs_secret_value && value.expose().len() >= spec.min_secret_length;
+        Ok::<_, ()>(if is_fit { secret.with_value(value.expose()) } else { secret })
     };
+    let length = current.value.expose().len();
+    if length < spec.min_secret_length {
+        state.verdict.resolved.push(references::short_secret(&spec.secret, length, spec.min_secret_length));
+    }
     let mut secrets = vec![known(&current.id, &current.value, None)?];
     let mut formers = None;
     if let Some(Previous { id, valid_until, value }) = previous {

@@ -60,6 +60,8 @@ pub struct BindingSpec {
     pub name: Arc<str>,
     /// Whether a client secret stands in it.
     pub has_secret: bool,
+    /// The secret has at least so many bytes; a shorter one is replaced.
+    pub min_length: usize,
     /// When a new secret takes over.
     pub rotation: SecretRotation,
     /// Labels that the person wants.
@@ -108,6 +110,7 @@ impl BindingSpec {
         Self {
             name: format!("{client}-oidc-seen").into(),
             has_secret: true,
+            min_length: 0,
             rotation: SecretRotation { every: None, overlap },
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
@@ -140,6 +143,7 @@ impl BindingSpec {
         Self {
             name: name.into(),
             has_secret,
+            min_length: 0,
             rotation: spec.rotation.unwrap_or_default().into(),
             labels: spec.metadata.labels.clone(),
             annotations: spec.metadata.annotations.clone(),
@@ -147,6 +151,12 @@ impl BindingSpec {
             entries,
             templates,
         }
+    }
+
+    /// The same, for a client whose secret must have at least so many bytes.
+    #[must_use]
+    pub fn with_min_length(self, min_length: usize) -> Self {
+        Self { min_length, ..self }
     }
 
     /// The name of the entry with the client secret; none where it has none.

@@ -54,6 +54,26 @@ fn encryption(key: Option<api::JweAlgorithm>, content: Option<api::ContentEncryp
     Some(Encryption { key, content })
 }
 
+/// The least number of bytes that the client's secret must have for all that it is used for: those of the hash of each code (RFC 7518 section
+/// 3.2), and those of the key where one is made of it (OpenID Connect Core section 16.19). Zero where any will do.
+pub(super) fn min_secret_length(spec: &api::OidcClientSpec) -> usize {
+    let is_authenticated_so = spec.auth_method() == api::TokenEndpointAuthMethod::ClientSecretJwt;
+    let assertions = spec.token_endpoint_auth_signing_alg.unwrap_or(api::JwsAlgorithm::HS256);
+    let signing = [
+        spec.id_token_signed_response_alg,
+        spec.userinfo_signed_response_alg,
+        spec.request_object_signing_alg,
+        is_authenticated_so.then_some(assertions),
+    ];
+    let codes = signing.into_iter().flatten().filter_map(|algorithm| match jws_algorithm(algorithm) {
+        JwsAlgorithm::Hmac(algorithm) => Some(algorithm.min_key_length()),
+        _ => None,
+    });
+    let encryption = [id_token(spec).encryption, userinfo(spec).encryption, request_object(spec).encryption];
+    let direct = encryption.into_iter().flatten().filter(|encryption| encryption.key == JweKey::Secret);
+    codes.chain(direct.map(|encryption| encryption.content.key_length())).max().unwrap_or_default()
+}
+
 pub(super) fn id_token(spec: &api::OidcClientSpec) -> Protection {
     Protection {
         signing: spec.id_token_signed_response_alg.map(jws_algorithm),

@@ -50,6 +50,8 @@ pub struct OidcClientSpec {
     pub assertion_algorithm: Option<JwsAlgorithm>,
     /// The secret itself is needed, not only its digest.
     pub needs_secret_value: bool,
+    /// The least number of bytes that the secret must have.
+    pub min_secret_length: usize,
     /// `spec.subjectType`; none: the realm's.
     pub subject_type: Option<SubjectType>,
     /// `spec.sectorIdentifierUri`.
@@ -185,6 +187,7 @@ impl TryFrom<&api::OidcClient> for OidcClientSpec {
                 .collect(),
             assertion_algorithm: spec.token_endpoint_auth_signing_alg.map(jws_algorithm),
             needs_secret_value: spec.needs_secret_value(),
+            min_secret_length: client_metadata::min_secret_length(spec),
             subject_type: spec.subject_type.map(subject_type),
             sector_identifier_uri: client_metadata::shared(&spec.sector_identifier_uri),
             id_token: client_metadata::id_token(spec),
@@ -324,7 +327,9 @@ fn secret(client: &api::OidcClient, method: AuthMethod, problems: &mut Problems)
         // Without a secret, the rest of the entries is written only for who asks for it by name.
         (false, api::SecretSource::Generate) if given.name.is_none() => ClientSecretSpec::None,
         (_, api::SecretSource::Generate) => {
-            ClientSecretSpec::Binding(BindingSpec::parse(name, has_secret, &given, problems))
+            let min_length = if has_secret { client_metadata::min_secret_length(&client.spec) } else { 0 };
+            let binding = BindingSpec::parse(name, has_secret, &given, problems);
+            ClientSecretSpec::Binding(binding.with_min_length(min_length))
         }
     }
 }

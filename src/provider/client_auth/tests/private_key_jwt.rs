@@ -1,10 +1,12 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
+    jose::{Algorithm, JwsAlgorithm, PrivateKey, Signer, foreign::ForeignKeys},
     provider::testing::{START, TestProvider, client, realm, signer},
-    realm::ClientKeys,
+    realm::{AssertionAudience, ClientKeys},
+    store::MemoryStore,
 };
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -137,4 +139,109 @@ async fn a_jti_may_come_again_once_its_assertion_has_ended_and_from_another_clie
     assert_eq!(present(&staff, &sign(json!({"iss": "two", "sub": "two"})), &[]).await.0, 200);
     staff.advance(Duration::from_secs(60));
     assert_eq!(present(&staff, &sign(json!({"exp": START + 90})), &[]).await.0, 200);
+}
+
+#[tokio::test]
+async fn rfc7523_3_the_endpoint_that_is_asked_is_us_too_and_another_is_not() {
+    let staff = serve();
+    let ask = async |path: &str, jti: &str, aud: &str| {
+        let assertion = signer(0).sign_jwt("JWT", &claims(jti, json!({"aud": aud}))).unwrap();
+        let form = [("token", "x"), ("client_assertion_type", TYPE), ("client_assertion", &assertion)];
+        staff.post_form(path, &[], &form).await.status.as_u16()
+    };
+    for (at, (path, aud, want)) in [
+        ("/introspect", format!("{ISSUER}/introspect"), 200),
+        ("/introspect", format!("{ISSUER}/token"), 200),
+        ("/introspect", ISSUER.to_owned(), 200),
+        ("/introspect", format!("{ISSUER}/revoke"), 401),
+        ("/revoke", format!("{ISSUER}/revoke"), 200),
+        ("/revoke", format!("{ISSUER}/introspect"), 401),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(ask(path, &at.to_string(), &aud).await, want, "{path} {aud}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_realm_says_so_the_audience_is_the_issuer_alone() {
+    let strict = realm().settings(|settings| settings.assertion_audience = AssertionAudience::Issuer);
+    let staff = strict.client(client("app").key(0)).serve();
+    for (at, (aud, want)) in [
+        (json!(ISSUER), 200),
+        (json!([ISSUER]), 200),
+        (json!([ISSUER, ISSUER]), 401),
+        (json!([ISSUER, "https://elsewhere.example"]), 401),
+        (json!(format!("{ISSUER}/token")), 401),
+        (json!([ISSUER, format!("{ISSUER}/token")]), 401),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let assertion = signer(0).sign_jwt("JWT", &claims(&at.to_string(), json!({"aud": aud}))).unwrap();
+        assert_eq!(present(&staff, &assertion, &[]).await.0, want, "{aud}");
+    }
+}
+
+#[tokio::test]
+async fn registration_2_an_assertion_by_another_than_the_registered_algorithm_is_refused() {
+    for (registered, want) in [("ES256", 200), ("ES384", 401), ("RS256", 401)] {
+        let registered = registered.parse::<JwsAlgorithm>().unwrap();
+        let app = client("app").key(0).with(|client| client.authentication.signing_algorithm = Some(registered));
+        let staff = realm().client(app).serve();
+        let assertion = signer(0).sign_jwt("JWT", &claims("1", json!({}))).unwrap();
+        assert_eq!(present(&staff, &assertion, &[]).await.0, want, "{registered}");
+    }
+}
+
+#[tokio::test]
+async fn every_algorithm_that_metadata_lists_is_accepted() {
+    for algorithm in Algorithm::ALL {
+        let signer =
+            Signer::new(PrivateKey::from_pem(algorithm, &PrivateKey::generate_pem(algorithm).unwrap()).unwrap());
+        let keys = ForeignKeys::parse(json!({"keys": [signer.jwk()]}).to_string().as_bytes()).unwrap();
+        let app = client("app").key(0).with(|client| client.authentication.keys = ClientKeys::Inline(Arc::new(keys)));
+        let staff = realm().client(app).serve();
+        let listed = staff.get("/.well-known/openid-configuration", &[]).await.json();
+        let listed = listed["token_endpoint_auth_signing_alg_values_supported"].clone();
+        let names = [algorithm.jws_name(), algorithm.resource_name()];
+        for (at, name) in names.into_iter().enumerate() {
+            let assertion = signer.sign_jwt_as(name, "JWT", &claims(&at.to_string(), json!({}))).unwrap();
+            assert_eq!(present(&staff, &assertion, &[]).await.0, 200, "{name}");
+            assert!(listed.as_array().unwrap().contains(&name.into()), "{name}");
+        }
+        assert!(!listed.as_array().unwrap().contains(&"none".into()));
+    }
+}
+
+/// OpenID Connect Core section 9, `jti`: one store stands behind all replicas.
+#[tokio::test]
+async fn a_replay_at_another_replica_is_refused() {
+    let store = Arc::new(MemoryStore::new());
+    let build = || realm().client(client("app").key(0)).client(client("other")).build();
+    let (one, two) = (TestProvider::with_store(build(), store.clone()), TestProvider::with_store(build(), store));
+    let assertion = signer(0).sign_jwt("JWT", &claims("1", json!({}))).unwrap();
+    assert_eq!(present(&one, &assertion, &[]).await.0, 200);
+    assert_eq!(present(&two, &assertion, &[]).await, (401, "invalid_client".into()));
+}
+
+#[tokio::test]
+async fn rfc7523_3_clocks_may_differ_by_half_a_minute() {
+    let staff = serve();
+    for (at, (change, want)) in [
+        (json!({"iat": START + 30}), 200),
+        (json!({"iat": START + 31}), 401),
+        (json!({"nbf": START + 30}), 200),
+        (json!({"nbf": START + 31}), 401),
+        (json!({"exp": START + 3630}), 200),
+        (json!({"exp": START + 3631}), 401),
+        (json!({"iat": null}), 200),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let assertion = signer(0).sign_jwt("JWT", &claims(&at.to_string(), change.clone())).unwrap();
+        assert_eq!(present(&staff, &assertion, &[]).await.0, want, "{change}");
+    }
 }

@@ -123,3 +123,43 @@ async fn a_previous_secret_is_good_until_its_end() {
     assert_eq!(with_header(&staff, &basic("app", "old")).await, (401, "invalid_client".into()));
     assert_eq!(with_header(&staff, &basic("app", "new")).await.0, 200);
 }
+
+/// RFC 6749 section 2.3.1 and appendix B: both parts are form-encoded before they are joined, so any character can stand in either.
+#[tokio::test]
+async fn rfc6749_2_3_1_any_character_can_stand_in_the_identifier_and_in_the_secret() {
+    let odd = ["a:b", "100%", "a+b c", "caf\u{e9}", "%3A", "=&?#"];
+    let mut realm = realm();
+    for text in odd {
+        realm = realm.client(client(text).with(|client| {
+            client.authentication.secrets = vec![ClientSecret::new("1", text.as_bytes(), None).unwrap()];
+        }));
+    }
+    let staff = realm.serve();
+    for text in odd {
+        assert_eq!(with_header(&staff, &basic(text, text)).await.0, 200, "{text}");
+        // A library that encodes a space as %20, as a URI has it.
+        let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let header = format!("Basic {}", STANDARD.encode(format!("{}:{}", percent(text), percent(text))));
+        assert_eq!(with_header(&staff, &header).await.0, 200, "{text}");
+    }
+    // The first colon divides; one in the secret needs no encoding to be understood.
+    let raw = format!("Basic {}", STANDARD.encode("a%3Ab:a:b"));
+    assert_eq!(with_header(&staff, &raw).await.0, 200);
+    for raw in ["a:b:a:b", "100%:100%", "a+b+c:a+b+c", "", ":", "a%3Ab:", ":a:b", "\u{0}:\u{0}"] {
+        let header = format!("Basic {}", STANDARD.encode(raw));
+        assert_eq!(with_header(&staff, &header).await, (401, "invalid_client".into()), "{raw:?}");
+    }
+    let binary = format!("Basic {}", STANDARD.encode(b"\xff\xfe:\xff"));
+    assert_eq!(with_header(&staff, &binary).await, (401, "invalid_client".into()));
+}
+
+#[tokio::test]
+async fn an_empty_secret_is_no_secret_even_where_one_is_registered_by_mistake() {
+    let staff = realm()
+        .client(client("app").with(|client| {
+            client.authentication.secrets = vec![ClientSecret::new("1", b"", None).unwrap()];
+        }))
+        .serve();
+    assert_eq!(with_header(&staff, &basic("app", "")).await, (401, "invalid_client".into()));
+    assert_eq!(with_body(&staff, &[("client_id", "app"), ("client_secret", "")]).await, (401, "invalid_client".into()));
+}
