@@ -4,7 +4,7 @@ use crate::{
     provider::testing::{
         TestProvider,
         browser::{Browser, authorize, travelled},
-        client, realm, user,
+        client, realm, user, verified,
     },
     realm::{RedirectUri, ResponseType},
 };
@@ -139,5 +139,28 @@ async fn rfc6749_4_2_2_a_fragment_is_added_to_the_redirect_uri_as_it_was_registe
             [("client_id", "native"), ("redirect_uri", uri), ("response_type", "id_token"), ("nonce", "n")];
         let reply = browser.load(&authorize(&parameters)).await;
         assert!(reply.header("location").starts_with(&format!("{uri}#id_token=ey")), "{}", reply.header("location"));
+    }
+}
+
+#[tokio::test]
+async fn oidc_3_1_2_1_state_and_nonce_come_back_as_they_were_sent_by_every_mode() {
+    let legacy = legacy();
+    let mut browser = signed_in(&legacy).await;
+    for opaque in ["a+b c%20d&e=f#g", "Grüße, \"Welt\" <&amp;>", "{\"a\":[1]}\\", "=", "🔑"] {
+        for (response_type, mode) in
+            [("id_token", ""), ("id_token", "form_post"), ("code", "query"), ("code", "fragment"), ("none", "")]
+        {
+            let parameters =
+                [("response_type", response_type), ("response_mode", mode), ("state", opaque), ("nonce", opaque)];
+            let (_, answer) = travelled(&browser.load(&authorize(&parameters)).await);
+            assert_eq!(answer["state"], opaque, "{response_type} {mode}");
+            if let Some(token) = answer.get("id_token") {
+                assert_eq!(verified(token).1["nonce"], opaque);
+            }
+            if let Some(code) = answer.get("code") {
+                let tokens = legacy.redeem("app", code).await.json();
+                assert_eq!(verified(tokens["id_token"].as_str().unwrap()).1["nonce"], opaque);
+            }
+        }
     }
 }
