@@ -1,12 +1,12 @@
-//! What a person has agreed to, remembered for each client: asked again only for more than that, after a year, or where the client
-//! asks for it (`prompt=consent`).
+//! What a person has agreed to, remembered for each client: asked again only for more than that, after a year without use, or where the
+//! client asks for it (`prompt=consent`). The person sees it on their own page and takes it back there.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{find, payload};
+use super::{find, owned, payload};
 use crate::{
     realm::{Client, Realm},
     store::{Artifact, Change, IdHash, Kind, Store, StoreError},
@@ -15,11 +15,21 @@ use crate::{
 /// Who does not use a client for this long is asked again.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 365);
 
+/// That it is in use is written down this often at the most.
+const TOUCH_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
+
 /// What a person has agreed to for one client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent {
     scopes: BTreeSet<String>,
     resources: BTreeSet<String>,
+    /// `client_id`; none where an earlier version wrote it and it has not been used since.
+    #[serde(default)]
+    client: Option<String>,
+    #[serde(default)]
+    granted_at: Option<Timestamp>,
+    #[serde(default)]
+    used_at: Option<Timestamp>,
 }
 
 impl Consent {
@@ -70,18 +80,88 @@ impl Consent {
         client: &Client,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let artifact = Artifact {
+        let granted_at = self.granted_at.or(Some(now));
+        store.commit(vec![Self { granted_at, ..self.clone() }.put(realm, subject, client, now)], now).await
+    }
+
+    /// What writes down that the client uses it now, so that it lives for another year; nothing where there is none, or that is known. The
+    /// commit conflicts where the person has taken it back in the meantime.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn used(
+        store: &dyn Store,
+        realm: &Realm,
+        subject: &str,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<Vec<Change>, StoreError> {
+        let found = find::<Self>(store, realm, Kind::Consent, &id(realm, subject, client), now).await?;
+        let is_due = |used_at: Timestamp| now.duration_since(used_at) >= TOUCH_INTERVAL;
+        let due = found.filter(|(consent, _)| consent.used_at.is_none_or(is_due));
+        let Some((consent, artifact)) = due else { return Ok(Vec::new()) };
+        let remove = Change::RemoveUnused { kind: Kind::Consent, id: artifact.id };
+        Ok(vec![remove, consent.put(realm, subject, client, now)])
+    }
+
+    /// All that the user has agreed to, with the id of each.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn of_user(
+        store: &dyn Store,
+        realm: &Realm,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(Self, IdHash)>, StoreError> {
+        let found = owned::<Self>(store, realm, Kind::Consent, subject, now).await?;
+        Ok(found.into_iter().map(|(consent, artifact)| (consent, artifact.id)).collect())
+    }
+
+    /// What takes it back.
+    pub fn withdraw(realm: &Realm, subject: &str, client: &Client) -> Change {
+        Change::Remove { kind: Kind::Consent, id: id(realm, subject, client) }
+    }
+
+    /// The client; none where an earlier version wrote it and it has not been used since.
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// The scopes.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.iter().map(String::as_str)
+    }
+
+    /// The resource servers (RFC 8707).
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        self.resources.iter().map(String::as_str)
+    }
+
+    /// When the person agreed first.
+    pub fn granted_at(&self) -> Option<Timestamp> {
+        self.granted_at
+    }
+
+    /// When the client used it last, to the day.
+    pub fn used_at(&self) -> Option<Timestamp> {
+        self.used_at
+    }
+
+    fn put(mut self, realm: &Realm, subject: &str, client: &Client, now: Timestamp) -> Change {
+        self.client = Some(client.id.as_str().to_owned());
+        self.used_at = Some(now);
+        Change::Put(Artifact {
             kind: Kind::Consent,
             id: id(realm, subject, client),
             realm: realm.name.to_string().into(),
             grant: None,
             session: None,
             subject: Some(subject.into()),
-            payload: payload(self),
+            payload: payload(&self),
             expires_at: now + LIFETIME,
             consumed: None,
-        };
-        store.commit(vec![Change::Put(artifact)], now).await
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 
 /// What a person has agreed to, remembered.
 pub mod consent;
+/// From where somebody signed in.
+pub mod device;
 /// Sign-ins under way.
 pub mod interaction;
 /// When repeated failures lock a name or an address out.
@@ -22,7 +24,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     realm::Realm,
     secret::NoEntropy,
-    store::{Artifact, IdHash, Kind, Store, StoreError},
+    store::{Artifact, IdHash, Kind, Owned, Store, StoreError},
 };
 
 /// Why what is kept about a person could not be read or written.
@@ -51,6 +53,40 @@ async fn find<T: DeserializeOwned>(
     let payload =
         serde_json::from_slice(&artifact.payload).map_err(|error| StoreError::Corrupt(format!("{kind:?}: {error}")))?;
     Ok(Some((payload, artifact)))
+}
+
+/// So much is shown, and looked through, of what belongs to one person.
+const MOST_OWNED: usize = 10_000;
+
+/// What of this kind belongs to the user, at most [`MOST_OWNED`]; what can't be read is passed over, so that it hides nothing else.
+///
+/// # Errors
+/// The store's.
+pub async fn owned<T: DeserializeOwned>(
+    store: &dyn Store,
+    realm: &Realm,
+    kind: Kind,
+    subject: &str,
+    now: jiff::Timestamp,
+) -> Result<Vec<(T, Artifact)>, StoreError> {
+    const PAGE: usize = 500;
+    let realm: std::sync::Arc<str> = realm.name.to_string().into();
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let owned = Owned { realm: realm.clone(), subject: subject.into(), kind, after, limit: PAGE };
+        let page = store.owned(owned, now).await?;
+        let is_last = page.len() < PAGE;
+        after = page.last().map(|artifact| artifact.id);
+        for artifact in page {
+            match serde_json::from_slice(&artifact.payload) {
+                Ok(payload) => all.push((payload, artifact)),
+                Err(error) => tracing::error!(?kind, %error, "the store holds what can't be read"),
+            }
+        }
+        if is_last || all.len() >= MOST_OWNED {
+            return Ok(all);
+        }
+    }
 }
 
 /// A payload as it is stored.

@@ -8,14 +8,15 @@ mod end;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::end::Ended;
-use super::{AccountError, find, payload, span};
+use super::{AccountError, device::Device, find, owned, payload, span};
 use crate::{
-    realm::{Client, Realm, Subject, User},
+    realm::{Client, Password, Realm, Subject, User},
     secret::unguessable,
     store::{Artifact, Change, IdHash, Kind, Store, StoreError},
 };
@@ -53,6 +54,29 @@ struct State {
     /// The clients that it was used for, and which life of theirs.
     #[serde(default)]
     used_by: BTreeMap<String, String>,
+    #[serde(default)]
+    device: Device,
+    /// Fingerprints of the passwords under any of which it goes on; none: under every one.
+    #[serde(default)]
+    passwords: Vec<String>,
+}
+
+/// Who has just shown that it is them, and how.
+#[derive(Debug, Clone)]
+pub struct SignIn<'a> {
+    /// Who.
+    pub user: &'a User,
+    /// From where.
+    pub device: Device,
+    /// A password beside the user's, under which the session goes on: the one that is being written, which not everybody sees yet.
+    pub new_password: Option<&'a Password>,
+}
+
+impl<'a> SignIn<'a> {
+    /// Of this user, from a place that nobody needs to know.
+    pub fn of(user: &'a User) -> Self {
+        Self { user, device: Device::default(), new_password: None }
+    }
 }
 
 /// A session that has just begun.
@@ -67,8 +91,8 @@ pub struct Begun {
 }
 
 impl Session {
-    /// The session of this cookie: of this realm, within its limits, of a user that is there and enabled. One whose user is not is ended;
-    /// one past its limits is taken out.
+    /// The session of this cookie: of this realm, within its limits, of a user that is there, is enabled and has the password that it began
+    /// with. One whose user is not or has not is ended; one past its limits is taken out.
     ///
     /// # Errors
     /// The store's.
@@ -86,7 +110,8 @@ impl Session {
             store.commit(changes, now).await?;
             return Ok(None);
         }
-        if realm.user(&session.state.subject).is_none() {
+        let user = realm.user(&session.state.subject);
+        if user.is_none_or(|user| session.is_of_another_password(cookie, user)) {
             session.end(store, realm, now).await?;
             return Ok(None);
         }
@@ -97,6 +122,31 @@ impl Session {
     async fn load(store: &dyn Store, realm: &Realm, id: IdHash, now: Timestamp) -> Result<Option<Self>, StoreError> {
         let found = find::<State>(store, realm, Kind::Session, &id, now).await?;
         Ok(found.map(|(state, artifact)| Self { id, state, stored: artifact.payload }))
+    }
+
+    /// True where the user's password has been changed since. One that has none just now (its Secret is gone for a moment) is no reason
+    /// to end anything.
+    fn is_of_another_password(&self, cookie: &str, user: &User) -> bool {
+        let (known, password) = (&self.state.passwords, user.password.as_ref());
+        !known.is_empty() && password.is_some_and(|password| !known.contains(&fingerprint(cookie, password)))
+    }
+
+    /// Every session of the user that has not ended, the one used last first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn of_user(
+        store: &dyn Store,
+        realm: &Realm,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Self>, StoreError> {
+        let found = owned::<State>(store, realm, Kind::Session, subject, now).await?;
+        let read = |(state, artifact): (State, Artifact)| Self { id: artifact.id, state, stored: artifact.payload };
+        let mut sessions: Vec<_> = found.into_iter().map(read).collect();
+        sessions.retain(|session| session.ends_at(realm) > now);
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.state.last_seen, session.id)));
+        Ok(sessions)
     }
 
     /// What a stored session says: one of those that [`Store::owned`] lists.
@@ -116,13 +166,13 @@ impl Session {
     pub async fn sign_in(
         store: &dyn Store,
         realm: &Realm,
-        user: &User,
+        who: &SignIn<'_>,
         before: Option<&Self>,
         now: Timestamp,
     ) -> Result<Begun, AccountError> {
         let mut before = before.cloned();
         for _ in 0..ATTEMPTS {
-            let begun = Self::begin(realm, user, before.as_ref(), now)?;
+            let begun = Self::begin(realm, who, before.as_ref(), now)?;
             match (store.commit(begun.changes.clone(), now).await, before) {
                 (Err(StoreError::Conflict), Some(session)) => {
                     before = Self::load(store, realm, session.id, now).await?;
@@ -138,8 +188,13 @@ impl Session {
     ///
     /// # Errors
     /// [`AccountError::NoEntropy`].
-    pub fn begin(realm: &Realm, user: &User, before: Option<&Self>, now: Timestamp) -> Result<Begun, AccountError> {
-        let cookie = unguessable()?;
+    pub fn begin(
+        realm: &Realm,
+        who: &SignIn<'_>,
+        before: Option<&Self>,
+        now: Timestamp,
+    ) -> Result<Begun, AccountError> {
+        let (cookie, user) = (unguessable()?, who.user);
         let same = before.filter(|before| before.state.subject == *user.subject);
         let (sid, used_by, created_at) = match same {
             Some(before) => (before.state.sid.clone(), before.state.used_by.clone(), before.state.created_at),
@@ -153,6 +208,8 @@ impl Session {
             created_at,
             last_seen: now,
             used_by,
+            device: who.device.clone(),
+            passwords: user.password.iter().chain(who.new_password).map(|known| fingerprint(&cookie, known)).collect(),
         };
         let session = Self { id: IdHash::of(&cookie), stored: payload(&state), state };
         let mut changes = match (same, before) {
@@ -212,6 +269,16 @@ impl Session {
     /// Nobody has changed or ended it since it was read.
     fn unchanged(&self) -> Change {
         Change::Require { kind: Kind::Session, id: self.id, payload: Some(self.stored.clone()) }
+    }
+
+    /// What it is called on the person's own page: tells nobody its cookie or its `sid`.
+    pub fn handle(&self) -> String {
+        URL_SAFE_NO_PAD.encode(IdHash::of(format!("session handle of {}", self.state.sid)).as_bytes())
+    }
+
+    /// From where the person signed in.
+    pub fn device(&self) -> &Device {
+        &self.state.device
     }
 
     /// `sid` (OpenID Connect Front-Channel Logout section 3).
@@ -285,6 +352,24 @@ impl Session {
             consumed: None,
         }
     }
+}
+
+/// Tells whether a password is still the same, and tells a reader of the store nothing: the key is the cookie, which only the browser
+/// has.
+fn fingerprint(cookie: &str, password: &Password) -> String {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, cookie.as_bytes()));
+    match password {
+        Password::Phc(hash) => {
+            context.update(format!("hash\0{:?}\0{}\0", hash.function(), hash.salt().len()).as_bytes());
+            context.update(hash.salt());
+            context.update(hash.output());
+        }
+        Password::Plain(password) => {
+            context.update(b"plain\0");
+            context.update(password.expose());
+        }
+    }
+    URL_SAFE_NO_PAD.encode(context.sign())
 }
 
 /// So many change one session at once that it looks like an attack.

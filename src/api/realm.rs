@@ -3,7 +3,9 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{Cidr, ClaimName, Expression, HostPattern, Issuer, Line, ResourcePattern, ScopeToken, cel, cel_at};
+use super::schema::{
+    Cidr, ClaimName, Expression, HostName, HostPattern, Issuer, Line, ResourcePattern, ScopeToken, cel, cel_at,
+};
 use super::{
     Duration, DurationOrZero, GrantType, KeyAlgorithm, KeyState, Namespaces, ResponseType, SecretRef, SigningAlgorithm,
 };
@@ -78,6 +80,8 @@ pub struct RealmSpec {
     pub outbound: Outbound,
     /// How people sign in.
     pub login: Login,
+    /// Whose addresses lead to this Realm (OpenID Connect Discovery section 2).
+    pub web_finger: WebFinger,
     /// Scopes beside openid, profile, email, address, phone, offline_access and groups.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -257,15 +261,37 @@ pub struct Outbound {
     pub allowed_networks: Vec<String>,
 }
 
+/// Whose addresses lead to a Realm (OpenID Connect Discovery section 2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(inline)]
+pub struct WebFinger {
+    /// Domains of which every address (`acct:ada@example.com`, `https://example.com/ada`) belongs to a person of this Realm: who asks
+    /// for one at `/.well-known/webfinger` is told the Realm's issuer, whether or not there is such a person. Of two Realms with the same
+    /// domain the one whose issuer stands on that very host is meant, or neither. Default: none; URLs below the issuer lead to it
+    /// anyway.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<HostName>", length(max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub domains: Vec<String>,
+}
+
 /// How people sign in.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(inline)]
 pub struct Login {
     /// Whether people sign in with passwords. Default Enabled.
     pub passwords: Switch,
+    /// Whether people may change their password on their own page. It is written to the Secret of the User. Default Disabled.
+    pub password_change: Switch,
     /// What stops the guessing of passwords.
     pub lockout: Lockout,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self { passwords: Switch::Enabled, password_change: Switch::Disabled, lockout: Lockout::default() }
+    }
 }
 
 /// Enabled or Disabled.

@@ -164,6 +164,10 @@ strings! {
         ("self.matches('^([*][.])?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')",
          "must be a host name in lower case without scheme and port, or *. and a host name"),
     ];
+    /// A host.
+    HostName: 1..=253, &[
+        ("self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')", "must be a host name in lower case without scheme and port"),
+    ];
     /// A network in CIDR notation.
     Cidr: 1..=64, &[("isCIDR(self)", "must be a network in CIDR notation, such as 10.0.0.0/8 or fd00::/8")];
     /// An entry of a Secret.

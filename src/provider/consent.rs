@@ -8,10 +8,10 @@ use axum::{
 use super::{
     Call, ErrorCode, OAuthError,
     authorize::{self, Standing},
-    pages::{self, ConsentPage},
+    pages::{self, ConsentPage, Texts},
     under_way::UnderWay,
 };
-use crate::{account::consent::Consent, store::StoreError};
+use crate::{account::consent::Consent, realm::Realm, store::StoreError};
 
 const PATH: &str = "/consent";
 
@@ -69,25 +69,26 @@ async fn remember(under_way: &mut UnderWay<'_>, subject: &str) -> Result<(), Sto
 
 fn consent_page(under_way: &UnderWay<'_>) -> Response<Body> {
     let (Some(person), Some(user)) = (under_way.person(), under_way.user()) else { return under_way.outdated(PATH) };
+    let realm = under_way.visit.realm();
     let page = ConsentPage {
         frame: under_way.visit.frame(),
         client: under_way.asker(),
         person,
-        wishes: under_way.request.scopes.iter().map(|scope| wish(under_way, scope)).collect(),
+        wishes: under_way.request.scopes.iter().map(|scope| wish(realm, under_way.texts(), scope)).collect(),
         resources: &under_way.request.resources,
         action: under_way.url(PATH),
         switch: format!("{}&account=other", under_way.url("/login")),
         interaction: &under_way.interaction.id,
         csrf: under_way.csrf(["consent", &user.subject]),
     };
-    pages::page(StatusCode::OK, &page)
+    pages::client_page(StatusCode::OK, &page, &page.client)
 }
 
 /// What a scope means: a standard one in the page's language, another as the Realm describes it.
-fn wish<'u>(under_way: &'u UnderWay<'_>, name: &'u str) -> &'u str {
-    match under_way.texts().scopes.iter().find(|(standard, _)| *standard == name) {
+pub(super) fn wish<'u>(realm: &'u Realm, texts: &'static Texts, name: &'u str) -> &'u str {
+    match texts.scopes.iter().find(|(standard, _)| *standard == name) {
         Some((_, text)) => text,
-        None => under_way.visit.realm().settings.scope(name).map_or(name, |scope| &*scope.description),
+        None => realm.settings.scope(name).map_or(name, |scope| &*scope.description),
     }
 }
 

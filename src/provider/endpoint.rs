@@ -9,6 +9,7 @@ pub enum Endpoint {
     Discovery,
     AuthorizationServerMetadata,
     Jwks,
+    WebFinger,
     Authorize,
     Token,
     Userinfo,
@@ -17,6 +18,7 @@ pub enum Endpoint {
     Logout,
     Login,
     Consent,
+    Account,
 }
 
 /// Which pages of other origins may read an endpoint's answers by script.
@@ -30,10 +32,11 @@ pub(crate) enum Sharing {
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Discovery,
         Self::AuthorizationServerMetadata,
         Self::Jwks,
+        Self::WebFinger,
         Self::Authorize,
         Self::Token,
         Self::Userinfo,
@@ -42,6 +45,7 @@ impl Endpoint {
         Self::Logout,
         Self::Login,
         Self::Consent,
+        Self::Account,
     ];
 
     /// The endpoint of what follows the issuer in a request's path.
@@ -55,6 +59,8 @@ impl Endpoint {
             Self::Discovery => "/.well-known/openid-configuration",
             Self::AuthorizationServerMetadata => "/.well-known/oauth-authorization-server",
             Self::Jwks => "/jwks",
+            // At the root of the host, below no issuer (RFC 7033 section 4).
+            Self::WebFinger => super::webfinger::PATH,
             Self::Authorize => "/authorize",
             Self::Token => "/token",
             Self::Userinfo => "/userinfo",
@@ -63,6 +69,7 @@ impl Endpoint {
             Self::Logout => "/logout",
             Self::Login => "/login",
             Self::Consent => "/consent",
+            Self::Account => "/account",
         }
     }
 
@@ -72,6 +79,7 @@ impl Endpoint {
             Self::Discovery => "discovery",
             Self::AuthorizationServerMetadata => "oauth-authorization-server",
             Self::Jwks => "jwks",
+            Self::WebFinger => "webfinger",
             Self::Authorize => "authorize",
             Self::Token => "token",
             Self::Userinfo => "userinfo",
@@ -80,6 +88,7 @@ impl Endpoint {
             Self::Logout => "logout",
             Self::Login => "login",
             Self::Consent => "consent",
+            Self::Account => "account",
         }
     }
 
@@ -87,13 +96,14 @@ impl Endpoint {
     pub fn is_served(self, settings: &Settings) -> bool {
         match self {
             // Nobody signs in to a realm without these.
-            Self::Authorize | Self::Userinfo | Self::Logout | Self::Login | Self::Consent => {
+            Self::Authorize | Self::Userinfo | Self::Logout | Self::Login | Self::Consent | Self::Account => {
                 let signs_in = [GrantType::AuthorizationCode, GrantType::Implicit];
                 signs_in.iter().any(|grant| settings.grant_types.contains(grant))
             }
             Self::Discovery
             | Self::AuthorizationServerMetadata
             | Self::Jwks
+            | Self::WebFinger
             | Self::Token
             | Self::Introspect
             | Self::Revoke => true,
@@ -111,7 +121,7 @@ impl Endpoint {
 
     /// True for the public documents, which caches may keep.
     pub(crate) fn is_document(self) -> bool {
-        matches!(self, Self::Discovery | Self::AuthorizationServerMetadata | Self::Jwks)
+        matches!(self, Self::Discovery | Self::AuthorizationServerMetadata | Self::Jwks | Self::WebFinger)
     }
 
     /// The value of `Allow` (RFC 9110 section 10.2.1).
@@ -126,7 +136,7 @@ impl Endpoint {
     /// Who may read its answers by script.
     pub(crate) fn sharing(self) -> Sharing {
         match self {
-            Self::Authorize | Self::Logout | Self::Login | Self::Consent => Sharing::SameOrigin,
+            Self::Authorize | Self::Logout | Self::Login | Self::Consent | Self::Account => Sharing::SameOrigin,
             _ => Sharing::AnyOrigin,
         }
     }

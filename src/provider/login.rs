@@ -17,15 +17,15 @@ use super::{
     authorize::{self, Standing},
     pages::{self, AccountPage, LoginPage},
     under_way::UnderWay,
-    visit::{see_other, with_error},
+    visit::{Visit, see_other, with_error},
 };
 use crate::{
     account::{
         AccountError, Check, Place, PoolError,
         lockout::{self, Admission, Attempt},
-        session::Session,
+        session::{Session, SignIn},
     },
-    realm::User,
+    realm::{Password, User},
     secret::Secret,
     store::StoreError,
     telemetry::SignInOutcome,
@@ -90,7 +90,7 @@ async fn sign_in(under_way: &mut UnderWay<'_>) -> Response<Body> {
     if username.is_empty() {
         return login_page(under_way, &username, Some(Alert::Missing));
     }
-    match authenticate(under_way, &username, password).await {
+    match authenticate(under_way.visit.call, &username, password).await {
         Ok(Ok(user)) => begin_session(under_way, user).await,
         Ok(Err(alert)) => login_page(under_way, &username, Some(alert)),
         Err(error) => under_way.visit.trouble(&error),
@@ -99,12 +99,11 @@ async fn sign_in(under_way: &mut UnderWay<'_>) -> Response<Body> {
 
 /// Checks a password, within the lockout and the pool. An attempt is counted once it has its place in the pool, so that overload is held
 /// against nobody.
-async fn authenticate<'a>(
-    under_way: &UnderWay<'a>,
+pub(super) async fn authenticate<'a>(
+    call: &'a Call,
     username: &str,
     password: Secret,
 ) -> Result<Result<&'a User, Alert>, AccountError> {
-    let call = under_way.visit.call;
     let (provider, realm) = (&call.provider, &call.realm);
     let count = |outcome| provider.metrics.sign_in(&realm.name.to_string(), outcome);
     let user = realm.user_by_name(username).map(|user| &**user);
@@ -164,23 +163,32 @@ async fn admit<'c>(
     Ok(Err(last))
 }
 
-/// The browser gets a session under a new cookie, whatever it had before: a cookie that was planted there is worth nothing.
 async fn begin_session(under_way: &mut UnderWay<'_>, user: &User) -> Response<Body> {
-    let call = under_way.visit.call;
-    let (store, before) = (&*call.provider.store, under_way.visit.session.as_ref());
-    let begun = match Session::sign_in(store, &call.realm, user, before, call.now).await {
-        Ok(begun) => begun,
-        Err(error) => return under_way.visit.trouble(&error),
-    };
+    match begin(&mut under_way.visit, user, None).await {
+        Ok(()) => under_way.proceed().await,
+        Err(error) => under_way.visit.trouble(&error),
+    }
+}
+
+/// The browser gets a session under a new cookie, whatever it had before: a cookie that was planted there is worth nothing.
+/// `new_password`: see [`SignIn`].
+pub(super) async fn begin(
+    visit: &mut Visit<'_>,
+    user: &User,
+    new_password: Option<&Password>,
+) -> Result<(), AccountError> {
+    let (call, before) = (visit.call, visit.session.as_ref());
+    let who = SignIn { user, device: visit.device(), new_password };
+    let begun = Session::sign_in(&*call.provider.store, &call.realm, &who, before, call.now).await?;
     // Where somebody else was signed in, their clients are told.
     call.provider.logout_due.notify_one();
-    under_way.visit.sign_in(begun.session, &begun.cookie);
-    under_way.proceed().await
+    visit.sign_in(begun.session, &begun.cookie);
+    Ok(())
 }
 
 /// Why the form is shown again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Alert {
+pub(super) enum Alert {
     Missing,
     Wrong,
     Locked(Timestamp),
@@ -188,7 +196,7 @@ enum Alert {
 }
 
 impl Alert {
-    fn status(self) -> StatusCode {
+    pub(super) fn status(self) -> StatusCode {
         match self {
             Self::Missing | Self::Wrong => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Locked(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -197,7 +205,7 @@ impl Alert {
     }
 
     /// When to try again, in seconds.
-    fn retry_after(self, now: Timestamp) -> Option<i64> {
+    pub(super) fn retry_after(self, now: Timestamp) -> Option<i64> {
         match self {
             Self::Missing | Self::Wrong => None,
             Self::Locked(until) => Some(until.duration_since(now).as_secs().max(0) + 1),
@@ -205,7 +213,7 @@ impl Alert {
         }
     }
 
-    fn text(self, texts: &pages::Texts, now: Timestamp) -> String {
+    pub(super) fn text(self, texts: &pages::Texts, now: Timestamp) -> String {
         match self {
             Self::Missing => texts.credentials_missing.to_owned(),
             Self::Wrong => texts.credentials_wrong.to_owned(),
@@ -233,7 +241,7 @@ fn login_page(under_way: &UnderWay<'_>, username: &str, alert: Option<Alert>) ->
         alert: alert.map(|alert| alert.text(under_way.texts(), now)),
         invalid: matches!(alert, Some(Alert::Missing | Alert::Wrong)),
     };
-    let mut response = pages::page(alert.map_or(StatusCode::OK, Alert::status), &page);
+    let mut response = pages::client_page(alert.map_or(StatusCode::OK, Alert::status), &page, &page.client);
     if let Some(seconds) = alert.and_then(|alert| alert.retry_after(now)) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -255,7 +263,7 @@ fn account_page(under_way: &UnderWay<'_>) -> Response<Body> {
         interaction: &under_way.interaction.id,
         csrf: under_way.csrf(["login", ""]),
     };
-    pages::page(StatusCode::OK, &page)
+    pages::client_page(StatusCode::OK, &page, &page.client)
 }
 
 /// The name that the form begins with: whom the client means, else who is signed in and asked again, else nobody.

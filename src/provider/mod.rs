@@ -1,6 +1,7 @@
 //! The OpenID Provider. A request walks: listener -> realm by issuer -> endpoint's steps -> client authentication -> grant ->
 //! tokens -> response. The clock is read once a request, in [`Provider::handle`].
 
+mod account;
 mod authorization;
 mod authorize;
 mod cache;
@@ -35,6 +36,7 @@ mod tokens;
 mod under_way;
 mod userinfo;
 mod visit;
+mod webfinger;
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -196,6 +198,12 @@ impl Provider {
             Box::new(plain(StatusCode::BAD_REQUEST, "the request must name one host (RFC 9112 section 3.2)"))
         })?;
         let path = request.uri().path();
+        // Before the issuers, one of which may stand at the root of the host.
+        if path == Endpoint::WebFinger.path() {
+            let found = webfinger::find(&snapshot, request.uri().query())?;
+            let missing = || Box::new(if snapshot.is_synced() { webfinger::nobody() } else { starting() });
+            return found.map(|realm| (realm.clone(), Endpoint::WebFinger)).ok_or_else(missing);
+        }
         let (realm, endpoint) = match path.strip_prefix(Endpoint::AuthorizationServerMetadata.path()) {
             // RFC 8414 section 3.1: the well-known part stands before the issuer's path.
             Some(issuer_path) => {
@@ -204,7 +212,8 @@ impl Provider {
             }
             None => {
                 let (realm, rest) = snapshot.find(authority, path).ok_or_else(not_found)?;
-                (realm, Endpoint::of(rest))
+                // WebFinger stands at the root only.
+                (realm, Endpoint::of(rest).filter(|endpoint| *endpoint != Endpoint::WebFinger))
             }
         };
         let endpoint = endpoint.filter(|endpoint| endpoint.is_served(&realm.settings)).ok_or_else(not_found)?;
@@ -229,6 +238,7 @@ async fn dispatch(call: &Call, request: Request<Body>) -> Response<Body> {
         Endpoint::Discovery | Endpoint::AuthorizationServerMetadata | Endpoint::Jwks => {
             discovery::handle(call, &request)
         }
+        Endpoint::WebFinger => webfinger::handle(call, &request),
         Endpoint::Authorize => Box::pin(authorize::handle(call, request)).await,
         Endpoint::Token => token::handle(call, request).await,
         Endpoint::Userinfo => Box::pin(userinfo::handle(call, request)).await,
@@ -236,6 +246,7 @@ async fn dispatch(call: &Call, request: Request<Body>) -> Response<Body> {
         Endpoint::Revoke => Box::pin(revoke::handle(call, request)).await,
         Endpoint::Logout => Box::pin(logout::handle(call, request)).await,
         Endpoint::Login => Box::pin(login::handle(call, request)).await,
+        Endpoint::Account => Box::pin(account::handle(call, request)).await,
         Endpoint::Consent => Box::pin(consent::handle(call, request)).await,
     }
 }

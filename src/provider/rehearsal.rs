@@ -16,7 +16,11 @@ use super::{
     tokens::{self, Grant, GrantPayload, Inactive, Keys, OwnClaims},
 };
 use crate::{
-    account::{AccountError, interaction::Interaction, session::Session},
+    account::{
+        AccountError,
+        interaction::Interaction,
+        session::{Session, SignIn},
+    },
     jose::{Compact, foreign::ForeignKeys},
     realm::{Client, Realm, Registry, ResponseType, User},
     store::{Change, MemoryStore, Store},
@@ -101,7 +105,8 @@ pub async fn rehearse_authorization(
         }
     };
     let store = MemoryStore::new();
-    let session = user.map(|user| Session::begin(realm, user, None, now)).transpose()?.map(|begun| begun.session);
+    let session =
+        user.map(|user| Session::begin(realm, &SignIn::of(user), None, now)).transpose()?.map(|begun| begun.session);
     let interaction = match &session {
         Some(_) if !request.prompt.none => {
             Some(Interaction::begin(&store, realm, request.encoded.clone(), "", now).await?)

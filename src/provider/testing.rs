@@ -130,7 +130,11 @@ impl TestProvider {
         let realm = self.realm();
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", realm.issuer.path()))
+            .uri(match path {
+                // The one endpoint that stands below no issuer.
+                "/.well-known/webfinger" => format!("{path}?resource={}", realm.issuer),
+                path => format!("{}{path}", realm.issuer.path()),
+            })
             .header(header::HOST, realm.issuer.authority());
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -108,7 +108,8 @@ async fn scripts_of_other_origins_reach_what_takes_no_cookie_and_no_page() {
     let staff = staff();
     let preflight = [CROSS_ORIGIN, ("access-control-request-method", "POST")];
     for endpoint in Endpoint::ALL {
-        let is_page = [Endpoint::Authorize, Endpoint::Login, Endpoint::Consent, Endpoint::Logout].contains(&endpoint);
+        let is_page = [Endpoint::Authorize, Endpoint::Login, Endpoint::Consent, Endpoint::Logout, Endpoint::Account]
+            .contains(&endpoint);
         let reply = staff.send(Method::OPTIONS, endpoint.path(), &preflight, String::new()).await;
         let open = |headers: &HeaderMap| headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_some_and(|v| v == "*");
         assert_eq!(open(&reply.headers), !is_page, "{endpoint:?}");
@@ -141,7 +142,7 @@ async fn every_answer_carries_the_common_headers() {
 #[tokio::test]
 async fn nobody_signs_in_to_a_realm_without_the_code_flow() {
     let machines = realm().settings(|settings| settings.grant_types = vec![GrantType::ClientCredentials]).serve();
-    for path in ["/authorize", "/login", "/consent", "/logout", "/userinfo"] {
+    for path in ["/authorize", "/login", "/consent", "/logout", "/userinfo", "/account"] {
         assert_eq!(machines.get(path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");
     }
     assert_ne!(machines.post_form("/token", &[], &[]).await.status, StatusCode::NOT_FOUND);

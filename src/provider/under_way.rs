@@ -82,7 +82,8 @@ impl<'a> UnderWay<'a> {
     }
 
     pub(crate) fn asker(&self) -> Asker<'_> {
-        Asker::new(&self.request.client, &self.request.reply_to.redirect_uri)
+        let (client, redirect_uri) = (&self.request.client, &self.request.reply_to.redirect_uri);
+        Asker::new(client, redirect_uri, &self.visit.realm().issuer, self.texts())
     }
 
     /// The enabled user of the session.

@@ -9,7 +9,7 @@ use super::{
     pages::{self, Display, Frame, Notice, NoticePage, Texts, WayOn},
 };
 use crate::{
-    account::{AccountError, session::Session},
+    account::{AccountError, device::Device, session::Session},
     realm::{Client, Realm},
     secret::unguessable,
     store::StoreError,
@@ -21,6 +21,7 @@ pub(crate) struct Visit<'a> {
     pub(crate) cookies: Cookies,
     pub(crate) session: Option<Session>,
     accept_language: Option<String>,
+    user_agent: Option<String>,
     ui_locales: Option<String>,
     display: Display,
     set_cookies: Vec<HeaderValue>,
@@ -38,12 +39,13 @@ impl<'a> Visit<'a> {
     }
 
     fn without_session(call: &'a Call, headers: &HeaderMap) -> Self {
-        let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Self {
             call,
             cookies: Cookies::of(headers, &call.realm),
             session: None,
-            accept_language: language.map(str::to_owned),
+            accept_language: text(header::ACCEPT_LANGUAGE),
+            user_agent: text(header::USER_AGENT),
             ui_locales: None,
             display: Display::default(),
             set_cookies: Vec::new(),
@@ -52,6 +54,11 @@ impl<'a> Visit<'a> {
 
     pub(crate) fn realm(&self) -> &'a Realm {
         &self.call.realm
+    }
+
+    /// From where the request comes, as the person may recognise it.
+    pub(crate) fn device(&self) -> Device {
+        Device::of(self.user_agent.as_deref(), self.call.peer.address)
     }
 
     /// `ui_locales` of the request, which goes before what the browser asks for.
@@ -171,6 +178,6 @@ pub(crate) fn back_to(client: &Client, texts: &Texts) -> Option<WayOn> {
         let is_web = url.scheme() == "https" || (url.scheme() == "http" && url.port().is_some());
         is_web.then(|| format!("{}/", url.origin().ascii_serialization()))
     })?;
-    let label = format!("{}{}{}", texts.back_to.0, client.display_name, texts.back_to.1);
+    let label = format!("{}{}{}", texts.back_to.0, pages::name_of(client, texts), texts.back_to.1);
     Some(WayOn { href: origin, label, is_secondary: false })
 }

@@ -24,6 +24,8 @@ pub struct Settings {
     pub assertion_audience: AssertionAudience,
     /// Sign-in with a password.
     pub login: LoginPolicy,
+    /// Domains, in lower case, whose addresses WebFinger leads to this realm (OpenID Connect Discovery section 2).
+    pub web_finger_domains: Vec<Arc<str>>,
     /// Standard and custom scopes that the realm knows, in the order of metadata.
     pub scopes: Vec<Scope>,
     /// CEL claims.
@@ -130,6 +132,8 @@ pub enum AssertionAudience {
 pub struct LoginPolicy {
     /// False hides and refuses the password form.
     pub passwords: bool,
+    /// True where people may change their own.
+    pub password_change: bool,
     /// When repeated failures lock a user or an address out.
     pub lockout: Lockout,
 }

@@ -25,7 +25,7 @@ fn staff() -> RealmBuilder {
 
 async fn sign_in(store: &MemoryStore, realm: &Realm, username: &str, before: Option<&Session>) -> Begun {
     let user = realm.user_by_name(username).unwrap();
-    Session::sign_in(store, realm, user, before, now()).await.unwrap()
+    Session::sign_in(store, realm, &super::SignIn::of(user), before, now()).await.unwrap()
 }
 
 async fn used(store: &MemoryStore, realm: &Realm, session: &Session, client: &str) -> Result<Session, StoreError> {
@@ -194,5 +194,5 @@ fn a_state_of_an_earlier_version_is_read() {
 
 fn session_of(username: &str) -> Session {
     let realm = realm().user(user(username)).build();
-    Session::begin(&realm, realm.user_by_name(username).unwrap(), None, now()).unwrap().session
+    Session::begin(&realm, &super::SignIn::of(realm.user_by_name(username).unwrap()), None, now()).unwrap().session
 }

@@ -7,13 +7,13 @@
 
 use super::{AuthorizationRequest, Stop};
 use crate::{
-    account::{session, session::Session, span},
+    account::{consent::Consent, session, session::Session, span},
     provider::{
         Authorization, Call, CodePayload, ErrorCode, OAuthError,
         token::default_audience,
         tokens::{self, Companions, Grant, Holder, Purpose, Spaced},
     },
-    realm::User,
+    realm::{self, User},
     secret::unguessable,
     store::{Artifact, Change, IdHash, Kind},
 };
@@ -80,7 +80,11 @@ pub(super) async fn issue(
     if request.response_type.has_id_token() {
         issued.id_token = Some(id_token(call, request, (user, &authorization), &issued).await.map_err(Stop::Refused)?);
     }
-    let session = session.used_for(&*call.provider.store, &call.realm, &request.client, changes, call.now).await?;
+    let (store, realm, client) = (&*call.provider.store, &call.realm, &request.client);
+    if client.consent != realm::Consent::Skip {
+        changes.extend(Consent::used(store, realm, &session.subject(), client, call.now).await?);
+    }
+    let session = session.used_for(store, realm, client, changes, call.now).await?;
     Ok((issued, session))
 }
 

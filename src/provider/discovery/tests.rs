@@ -36,11 +36,13 @@ async fn what_is_listed_is_served_and_what_is_served_is_listed() {
             assert_ne!(staff.get(path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");
         }
         // The documents themselves and the pages on the way are no endpoints of the standards.
-        let unlisted = [Endpoint::Discovery, Endpoint::AuthorizationServerMetadata, Endpoint::Login, Endpoint::Consent];
+        let documents = [Endpoint::Discovery, Endpoint::AuthorizationServerMetadata, Endpoint::WebFinger];
+        let pages = [Endpoint::Login, Endpoint::Consent, Endpoint::Account];
+        let unlisted = |endpoint: &Endpoint| documents.contains(endpoint) || pages.contains(endpoint);
         let settings = staff.realm().settings.clone();
         let served = Endpoint::ALL
             .into_iter()
-            .filter(|endpoint| !unlisted.contains(endpoint) && endpoint.is_served(&settings))
+            .filter(|endpoint| !unlisted(endpoint) && endpoint.is_served(&settings))
             .map(|endpoint| endpoint.path().to_owned())
             .collect();
         assert_eq!(listed, served);

@@ -23,6 +23,10 @@ pub(super) static DE: Texts = Texts {
     continue_as: ("Weiter als ", ""),
     use_another_account: "Anderes Konto verwenden",
 
+    client_home: "Website",
+    client_policy: "Datenschutzerklärung",
+    client_terms: "Nutzungsbedingungen",
+
     consent: ("", " Zugriff geben?"),
     consent_list: ("Wenn Sie zustimmen, darf ", ":"),
     consent_at: ("Der Zugriff gilt für ", "."),
@@ -59,6 +63,8 @@ pub(super) static DE: Texts = Texts {
     back_to: ("Zurück zu ", ""),
     try_again: "Erneut versuchen",
     details: "Für die Betreiber der Anwendung",
+
+    own: &super::own::DE,
 
     bad_request: Notice {
         title: "Diese Anmeldung kann nicht weitergehen",

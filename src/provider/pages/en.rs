@@ -19,6 +19,10 @@ pub(super) static EN: Texts = Texts {
     continue_as: ("Continue as ", ""),
     use_another_account: "Use another account",
 
+    client_home: "Website",
+    client_policy: "Privacy policy",
+    client_terms: "Terms of use",
+
     consent: ("Give ", " access?"),
     consent_list: ("If you agree, ", " may:"),
     consent_at: ("Its access is for ", "."),
@@ -52,6 +56,8 @@ pub(super) static EN: Texts = Texts {
     back_to: ("Back to ", ""),
     try_again: "Try again",
     details: "For whoever runs the application",
+
+    own: &super::own::EN,
 
     bad_request: Notice {
         title: "This sign-in can’t go on",

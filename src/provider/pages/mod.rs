@@ -4,9 +4,11 @@
 //! There is no `form-action` in the policy: browsers apply it to every redirect after a form too, and a sign-in ends with a redirect to
 //! the client, which may redirect further.
 
+mod asker;
 mod de;
 mod display;
 mod en;
+mod own;
 mod texts;
 
 use std::sync::LazyLock;
@@ -19,23 +21,27 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
+pub(crate) use asker::{Asker, name_of};
 pub(crate) use display::Display;
+pub(crate) use own::{App, Door, OwnPage, OwnSignInPage, SessionRow};
 pub(crate) use texts::{LANGUAGES, Notice, Texts};
 
 use super::OAuthError;
-use crate::realm::{Client, Realm, User};
+use crate::realm::{Realm, User};
 
 const STYLE: &str = include_str!("../../../templates/style.css");
 const SUBMIT: &str = "document.forms[0].submit()";
 
+static STYLE_HASH: LazyLock<String> = LazyLock::new(|| sha256(STYLE));
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(""));
 static POLICY_WITH_SUBMIT: LazyLock<HeaderValue> =
     LazyLock::new(|| policy(&format!("script-src 'sha256-{}'; ", sha256(SUBMIT))));
 
-fn policy(scripts: &str) -> HeaderValue {
-    let style = sha256(STYLE);
+/// `more` is what this page needs beside its style, each directive with its `; `.
+fn policy(more: &str) -> HeaderValue {
+    let style = &*STYLE_HASH;
     let policy =
-        format!("default-src 'none'; style-src 'sha256-{style}'; {scripts}base-uri 'none'; frame-ancestors 'none'");
+        format!("default-src 'none'; style-src 'sha256-{style}'; {more}base-uri 'none'; frame-ancestors 'none'");
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
@@ -72,22 +78,6 @@ impl<'a> Frame<'a> {
 
     fn initial(&self) -> String {
         initial(self.realm)
-    }
-}
-
-/// Who asks: its name, and where a person goes back to.
-pub(crate) struct Asker<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) host: &'a str,
-}
-
-impl<'a> Asker<'a> {
-    /// The client as it is shown; `redirect_uri` is the one that the answer goes to.
-    pub(crate) fn new(client: &'a Client, redirect_uri: &'a str) -> Self {
-        let registered = client.redirect_uris.iter().find(|known| known.matches(redirect_uri));
-        // A private-use URI has no host: its scheme is what tells the application.
-        let host = registered.and_then(|known| known.host()).or_else(|| redirect_uri.split(':').next());
-        Self { name: &client.display_name, host: host.unwrap_or_default() }
     }
 }
 
@@ -210,6 +200,14 @@ impl<'a> FormPostPage<'a> {
 /// Renders a page.
 pub(crate) fn page(status: StatusCode, page: &impl Template) -> Response<Body> {
     html(status, page, &POLICY)
+}
+
+/// Renders a page that shows who asks: with its logo, which is the one thing on our pages that comes from elsewhere.
+pub(crate) fn client_page(status: StatusCode, page: &impl Template, asker: &Asker<'_>) -> Response<Body> {
+    match asker.logo_origin() {
+        Some(origin) => html(status, page, &policy(&format!("img-src {origin}; "))),
+        None => html(status, page, &POLICY),
+    }
 }
 
 /// Renders a page that sends its form by itself.

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use crate::provider::testing::{
-    Reply, TestProvider,
-    browser::{Browser, authorize},
-    client, realm, user,
+use crate::{
+    provider::testing::{
+        Reply, TestProvider,
+        browser::{Browser, authorize},
+        client, realm, user,
+    },
+    realm::{Presentation, Presentations},
 };
 
 fn staff() -> TestProvider {
@@ -92,4 +95,84 @@ async fn a_page_allows_its_own_style_and_nothing_else() {
     assert_eq!(page.header("content-security-policy"), want);
     assert_eq!((page.header("x-frame-options"), page.header("referrer-policy")), ("DENY", "no-referrer"));
     assert_eq!((page.header("x-content-type-options"), page.header("cache-control")), ("nosniff", "no-store"));
+}
+
+/// A realm whose client has registered all that people can be shown, in two languages.
+fn presented(presentation: Presentation) -> TestProvider {
+    let german = Presentation {
+        name: Some("Bücher <b>".into()),
+        policy: Some("https://app.example/datenschutz".into()),
+        ..Presentation::default()
+    };
+    let presentation = Presentations { default: presentation, localized: vec![("de".into(), german)] };
+    let books = client("app").consent().with(|client| {
+        client.display_name = "Books".into();
+        client.presentation = presentation;
+    });
+    realm().client(books).user(user("ada").password("hunter2")).serve()
+}
+
+fn uris(logo: &str, home: &str, policy: &str, terms: &str) -> Presentation {
+    let some = |uri: &str| Some(std::sync::Arc::from(uri));
+    Presentation { name: None, home: some(home), logo: some(logo), policy: some(policy), terms: some(terms) }
+}
+
+/// The sign-in page, the choice of an account and the consent page.
+async fn pages_of_a_sign_in(at: &TestProvider, language: &'static str) -> [Reply; 3] {
+    let mut browser = Browser { language, ..Browser::new(at) };
+    let login = browser.open(&authorize(&[])).await;
+    let consent = browser.submit(&login, &[("username", "ada"), ("password", "hunter2")]).await;
+    at.advance(Duration::from_secs(60));
+    let chooser = browser.open(&authorize(&[("prompt", "select_account")])).await;
+    [login, chooser, consent]
+}
+
+#[tokio::test]
+async fn oidc_registration_2_logo_policy_and_terms_are_shown_at_sign_in_and_at_consent() {
+    let at = presented(uris(
+        "https://cdn.example:8443/logo.svg?v=1",
+        "https://app.example/",
+        "https://app.example/privacy",
+        "https://app.example/terms",
+    ));
+    for page in pages_of_a_sign_in(&at, "en").await {
+        let text = page.text();
+        assert!(text.contains("<b>Books</b>"), "{text}");
+        assert!(text.contains(r#"<img src="https://cdn.example:8443/logo.svg?v=1" alt="""#), "{text}");
+        for link in ["https://app.example/", "https://app.example/privacy", "https://app.example/terms"] {
+            let link = format!(r#"<a href="{link}" target="_blank" rel="noopener noreferrer">"#);
+            assert!(text.contains(&link), "{link} in {text}");
+        }
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("; img-src https://cdn.example:8443; "), "no more than the logo's origin: {policy}");
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
+    }
+}
+
+#[tokio::test]
+async fn oidc_registration_2_1_names_and_links_are_shown_in_the_language_of_the_page() {
+    let at =
+        presented(uris("https://a/l.png", "https://a/", "https://app.example/privacy", "https://app.example/terms"));
+    for page in pages_of_a_sign_in(&at, "de-AT").await {
+        let text = page.text();
+        assert!(text.contains("Bücher &#60;b&#62;") && !text.contains("Books"), "{text}");
+        assert!(text.contains(r#"href="https://app.example/datenschutz""#), "{text}");
+        assert!(text.contains(r#"href="https://app.example/terms""#), "what has no translation is shown as it is");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_address_of_the_web_is_neither_linked_nor_loaded() {
+    let script = "javascript:alert(document.domain)";
+    let at = presented(uris("data:image/svg+xml,<svg/>", script, script, "https://u:p@app.example/"));
+    for page in pages_of_a_sign_in(&at, "en").await {
+        let text = page.text();
+        assert!(!text.contains("<img") && !text.contains("javascript:") && !text.contains("u:p@"), "{text}");
+        assert!(!page.header("content-security-policy").contains("img-src"));
+    }
+    // In a page that came by https a browser loads no image without.
+    let at = presented(uris("http://app.example/l.png", script, script, "http://app.example/terms"));
+    for page in pages_of_a_sign_in(&at, "en").await {
+        assert!(!page.text().contains("<img") && page.text().contains(r#"href="http://app.example/terms""#));
+    }
 }

@@ -1,4 +1,4 @@
-use super::{de::DE, en::EN};
+use super::{de::DE, en::EN, own::OwnTexts};
 
 /// A sentence with one name in it: what stands before it and what after.
 pub(crate) type Around = (&'static str, &'static str);
@@ -26,6 +26,10 @@ pub(crate) struct Texts {
     pub(crate) continue_as: Around,
     pub(crate) use_another_account: &'static str,
 
+    pub(crate) client_home: &'static str,
+    pub(crate) client_policy: &'static str,
+    pub(crate) client_terms: &'static str,
+
     pub(crate) consent: Around,
     pub(crate) consent_list: Around,
     pub(crate) consent_at: Around,
@@ -48,6 +52,9 @@ pub(crate) struct Texts {
     pub(crate) back_to: Around,
     pub(crate) try_again: &'static str,
     pub(crate) details: &'static str,
+
+    /// The person's own page.
+    pub(crate) own: &'static OwnTexts,
 
     pub(crate) bad_request: Notice,
     pub(crate) bad_sign_out: Notice,

@@ -9,11 +9,12 @@ pub(crate) struct Browser {
     pub(crate) at: TestProvider,
     pub(crate) cookies: BTreeMap<String, String>,
     pub(crate) language: &'static str,
+    pub(crate) agent: &'static str,
 }
 
 impl Browser {
     pub(crate) fn new(at: &TestProvider) -> Self {
-        Self { at: at.clone(), cookies: BTreeMap::new(), language: "en" }
+        Self { at: at.clone(), cookies: BTreeMap::new(), language: "en", agent: "" }
     }
 
     /// Loads a page below the issuer, by path or URL, without following anything.
@@ -58,8 +59,11 @@ impl Browser {
     async fn send(&mut self, method: Method, path: &str, body: &str) -> Reply {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookies = cookies.join("; ");
-        let mut headers =
-            vec![("accept-language", self.language), ("content-type", "application/x-www-form-urlencoded")];
+        let mut headers = vec![
+            ("accept-language", self.language),
+            ("user-agent", self.agent),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
         if !cookies.is_empty() {
             headers.push(("cookie", &cookies));
         }

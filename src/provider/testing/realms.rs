@@ -45,6 +45,7 @@ pub(crate) fn realm() -> RealmBuilder {
         assertion_audience: AssertionAudience::IssuerOrTokenEndpoint,
         login: LoginPolicy {
             passwords: true,
+            password_change: false,
             lockout: Lockout { max_failures: 10, window: seconds(300), duration: seconds(900) },
         },
         scopes: STANDARD_SCOPES
@@ -56,6 +57,7 @@ pub(crate) fn realm() -> RealmBuilder {
         claims: ClaimRules::compile([("department", "user.attributes.department[0]")]).unwrap(),
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials],
         response_types: vec![ResponseType::Code],
+        web_finger_domains: Vec::new(),
         allowed_networks: Vec::new(),
     };
     RealmBuilder {

@@ -30,7 +30,7 @@ pub struct RealmSpec {
 
 /// The first segments of the routes below an issuer. An issuer with one of them in its path could hide an endpoint of the issuer
 /// above it, which may be somebody else's.
-const ROUTES: [&str; 16] = [
+const ROUTES: [&str; 17] = [
     ".well-known",
     "authorize",
     "token",
@@ -47,6 +47,7 @@ const ROUTES: [&str; 16] = [
     "session",
     "login",
     "consent",
+    "account",
 ];
 
 impl RealmSpec {
@@ -113,6 +114,7 @@ fn settings(realm: &api::Realm, problems: &mut Problems) -> Settings {
             api::AssertionAudience::Issuer => AssertionAudience::Issuer,
         },
         login: login(&spec.login),
+        web_finger_domains: spec.web_finger.domains.iter().map(|domain| domain.as_str().into()).collect(),
         scopes: scopes(&spec.scopes, &claims, problems),
         claims,
         grant_types: in_order(&spec.allowed.oidc_clients.grant_types, grant_type),
@@ -147,6 +149,7 @@ fn tokens(tokens: &api::Tokens) -> TokenPolicy {
 fn login(login: &api::Login) -> LoginPolicy {
     LoginPolicy {
         passwords: login.passwords == api::Switch::Enabled,
+        password_change: login.password_change == api::Switch::Enabled,
         lockout: Lockout {
             max_failures: login.lockout.max_failures.max(1),
             window: login.lockout.window.as_std(),
