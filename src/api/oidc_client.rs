@@ -291,10 +291,10 @@ const RULES: &[(&str, &str, &str)] = &[
     (
         ".tokenEndpointAuthMethod",
         "!has(self.tokenEndpointAuthMethod) || self.tokenEndpointAuthMethod != 'none' || !has(self.credentials) \
-         || (!has(self.credentials.serviceAccounts) && !has(self.credentials.jwks) && !has(self.credentials.jwksUri) \
+         || (!has(self.credentials.serviceAccounts) \
          && (!has(self.credentials.secret) || !has(self.credentials.secret.source) \
          || self.credentials.secret.source == 'Generate'))",
-        "a public client (tokenEndpointAuthMethod none) has no credentials: leave out serviceAccounts, jwks, jwksUri and a referenced secret",
+        "a public client (tokenEndpointAuthMethod none) has no credentials: leave out serviceAccounts and a referenced secret",
     ),
     (
         ".tokenEndpointAuthMethod",

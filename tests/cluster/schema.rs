@@ -262,7 +262,7 @@ fn clients() -> Vec<(&'static str, Value)> {
         client(fields)
     };
     let web = ["https://a.example/cb"];
-    let no_credentials = "a public client (tokenEndpointAuthMethod none) has no credentials: leave out serviceAccounts, jwks, jwksUri and a referenced secret";
+    let no_credentials = "a public client (tokenEndpointAuthMethod none) has no credentials: leave out serviceAccounts and a referenced secret";
     vec![
         (
             "must begin with a letter or a digit and hold only letters, digits and . _ ~ : / @ + -",

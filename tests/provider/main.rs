@@ -30,5 +30,6 @@ mod openid_client;
 mod operation;
 mod plugin_explain;
 mod plugin_token;
+mod protected_tokens;
 mod reference;
 mod tour;

@@ -19,8 +19,10 @@ use crate::{
 const FRESH: Duration = Duration::from_secs(600);
 /// Keys that can't be fetched anew are used until they are this old.
 const USABLE: Duration = Duration::from_secs(3600);
-/// A URI is asked no more often.
+/// A URI is asked no more often in the long run, and after a failure not before.
 const PAUSE: Duration = Duration::from_secs(10);
+/// So often it may be asked in a row, so that who has new keys a moment after the first fetch is known at once.
+const BURST: usize = 3;
 /// A key set may be this long.
 const MAX_LENGTH: usize = 256 * 1024;
 /// So many URIs are remembered; one more, and all are forgotten and fetched anew.
@@ -43,8 +45,32 @@ pub(crate) struct Unreachable(String);
 #[derive(Default)]
 struct Entry {
     fetched: ArcSwapOption<Fetched>,
-    /// When the last fetch began; held while one is under way, so that there is one at a time.
-    last_attempt: tokio::sync::Mutex<Option<Timestamp>>,
+    /// Held while a fetch is under way, so that there is one at a time.
+    attempts: tokio::sync::Mutex<Attempts>,
+}
+
+/// The last fetches.
+#[derive(Default)]
+struct Attempts {
+    /// When they began, the latest first.
+    begun: [Option<Timestamp>; BURST],
+    has_failed: bool,
+}
+
+impl Attempts {
+    fn is_too_soon(&self, now: Timestamp) -> bool {
+        let is_recent = |at: &Option<Timestamp>, pauses| at.is_some_and(|at| is_within(PAUSE * pauses, at, now));
+        let burst = u32::try_from(BURST).unwrap_or(u32::MAX);
+        self.begun.last().is_some_and(|at| is_recent(at, burst))
+            || self.has_failed && self.begun.first().is_some_and(|at| is_recent(at, 1))
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        self.begun.rotate_right(1);
+        if let Some(latest) = self.begun.first_mut() {
+            *latest = Some(now);
+        }
+    }
 }
 
 struct Fetched {
@@ -137,14 +163,14 @@ impl Entry {
         seen: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), outbound::Error> {
-        let mut last_attempt = self.last_attempt.lock().await;
+        let mut attempts = self.attempts.lock().await;
         let is_newer = self.fetched.load().as_ref().is_some_and(|fetched| Some(fetched.at) != seen);
-        let is_too_soon = last_attempt.is_some_and(|at| is_within(PAUSE, at, now));
-        if is_newer || is_too_soon {
+        if is_newer || attempts.is_too_soon(now) {
             return Ok(());
         }
-        *last_attempt = Some(now);
+        attempts.begin(now);
         let result = fetch(outbound, realm, uri, now).await;
+        attempts.has_failed = result.is_err();
         match &result {
             Ok(keys) => self.fetched.store(Some(Arc::new(Fetched { keys: keys.clone(), at: now }))),
             Err(error) => tracing::warn!(uri, %error, "the keys of a client could not be fetched"),

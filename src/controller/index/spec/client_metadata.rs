@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::algorithm;
+use super::{Problems, algorithm};
 use crate::{
     api,
     jose::{HmacAlgorithm, JwsAlgorithm, KeyManagement, jwe::ContentEncryption},
     realm::{
-        AuthenticationDefaults, Encryption, JweKey, LogoutPolicy, Presentation, Presentations, Protection,
+        AuthenticationDefaults, ClientKeys, Encryption, JweKey, LogoutPolicy, Presentation, Presentations, Protection,
         RequestObjectPolicy,
     },
 };
@@ -72,6 +72,33 @@ pub(super) fn min_secret_length(spec: &api::OidcClientSpec) -> usize {
     let encryption = [id_token(spec).encryption, userinfo(spec).encryption, request_object(spec).encryption];
     let direct = encryption.into_iter().flatten().filter(|encryption| encryption.key == JweKey::Secret);
     codes.chain(direct.map(|encryption| encryption.content.key_length())).max().unwrap_or_default()
+}
+
+/// What is encrypted by a public key needs one of the client that fits (OpenID Connect Registration section 2). Those behind a URI are not
+/// known here.
+pub(super) fn check_recipients(spec: &api::OidcClientSpec, keys: &ClientKeys, problems: &mut Problems) {
+    let fields = [
+        ("spec.idTokenEncryptedResponseAlg", id_token(spec).encryption),
+        ("spec.userinfoEncryptedResponseAlg", userinfo(spec).encryption),
+    ];
+    let has_keys = spec.credentials.jwks.is_some() || spec.credentials.jwks_uri.is_some();
+    for (field, encryption) in fields {
+        let Some(Encryption { key: JweKey::Public(algorithm), .. }) = encryption else { continue };
+        match keys {
+            ClientKeys::None if !has_keys => problems.push(
+                field,
+                format_args!("{algorithm} needs a key of the client: give credentials.jwks or credentials.jwksUri"),
+            ),
+            ClientKeys::Inline(keys) if keys.encryption_key(algorithm).is_none() => problems.push(
+                field,
+                format_args!(
+                    "no key of credentials.jwks can be encrypted for by {algorithm}: kty, crv, use and alg must fit"
+                ),
+            ),
+            // The keys themselves are wrong, which is said already; or they are behind a URI.
+            _ => {}
+        }
+    }
 }
 
 pub(super) fn id_token(spec: &api::OidcClientSpec) -> Protection {

@@ -164,6 +164,7 @@ impl TryFrom<&api::OidcClient> for OidcClientSpec {
         check_grants(spec, method, &mut problems);
         let keys = keys(&spec.credentials, &mut problems);
         check_keys(&spec.credentials, method, &mut problems);
+        client_metadata::check_recipients(spec, &keys, &mut problems);
         let shared = |texts: &[String]| texts.iter().map(|text| Arc::from(text.as_str())).collect();
         let uris = &spec.post_logout_redirect_uris;
         let parsed = Self {
@@ -252,7 +253,8 @@ fn check_grants(spec: &api::OidcClientSpec, method: AuthMethod, problems: &mut P
 
 fn check_keys(credentials: &api::Credentials, method: AuthMethod, problems: &mut Problems) {
     match method {
-        AuthMethod::None if credentials.has_keys() => {
+        // Keys it may have: for signed request objects, and for what is encrypted for it.
+        AuthMethod::None if !credentials.service_accounts.is_empty() => {
             problems.push("spec.credentials", "a public client (tokenEndpointAuthMethod none) has no credentials");
         }
         AuthMethod::PrivateKeyJwt if !credentials.has_keys() => {
@@ -421,6 +423,13 @@ mod tests {
             (json!({"credentials": {"jwksUri": "com.example:/x"}}), "spec.credentials.jwksUri"),
             (json!({"credentials": {"jwks": {"keys": [{"kty": "EC"}]}}}), "spec.credentials.jwks"),
             (json!({"credentials": {"secret": {"source": "Reference"}}}), "spec.credentials.secret.name"),
+            (json!({"idTokenEncryptedResponseAlg": "RSA-OAEP"}), "spec.idTokenEncryptedResponseAlg"),
+            (
+                json!({"userinfoEncryptedResponseAlg": "ECDH-ES", "credentials": {"secret": {}, "jwks": {"keys": [
+                    {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+                ]}}}),
+                "spec.userinfoEncryptedResponseAlg",
+            ),
         ] {
             assert_eq!(parse(spec.clone()).unwrap_err(), [field], "{spec}");
         }
@@ -439,6 +448,23 @@ mod tests {
         assert_eq!((own.id_token, own.refresh_token.lifetime), (tokens.id_token, tokens.refresh_token.lifetime));
         assert_eq!(own.refresh_token.rotation, RefreshRotation::Always);
         assert_eq!(own.refresh_token.reuse_interval.as_secs(), 10);
+    }
+
+    /// They are not only for private_key_jwt.
+    #[test]
+    fn a_public_client_may_have_keys_that_are_encrypted_for_and_nothing_to_authenticate_with() {
+        let public = |credentials: Value| {
+            parse(json!({
+                "tokenEndpointAuthMethod": "none", "redirectUris": ["https://a/cb"], "credentials": credentials,
+                "idTokenEncryptedResponseAlg": "ECDH-ES",
+            }))
+        };
+        let x25519 = json!({"kty": "OKP", "crv": "X25519", "x": "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08"});
+        let spec = public(json!({"jwks": {"keys": [x25519]}})).unwrap();
+        assert_eq!((spec.method, matches!(spec.secret, ClientSecretSpec::None)), (AuthMethod::None, true));
+        assert!(public(json!({"jwksUri": "https://a.example/jwks"})).is_ok());
+        let refused = public(json!({"jwksUri": "https://a.example/jwks", "serviceAccounts": [{"name": "a"}]}));
+        assert_eq!(refused.unwrap_err(), ["spec.credentials"]);
     }
 
     #[test]

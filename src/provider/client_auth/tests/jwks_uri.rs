@@ -15,8 +15,12 @@ use axum::{
 use serde_json::json;
 
 use crate::{
-    provider::testing::{TestProvider, client, realm, signer, signer_jwks},
-    realm::{AuthMethod, ClientKeys},
+    jose::{
+        KeyManagement,
+        jwe::{ContentEncryption, DecryptionKey},
+    },
+    provider::testing::{TestProvider, authorization, client, decryption_key, realm, signer, signer_jwks, user},
+    realm::{AuthMethod, ClientKeys, Encryption, JweKey},
 };
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -99,18 +103,84 @@ async fn keys_are_fetched_once_and_kept() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_looked_for_once_in_a_while() {
+async fn oidc_10_1_1_an_unknown_key_is_looked_for_at_once_but_not_without_end() {
     let web = Web::start().await;
     let staff = serve(&web.uri("/jwks"), &LOOPBACK);
     assert_eq!(ask(&staff, 0).await, 200);
-    for _ in 0..5 {
-        assert_eq!(ask(&staff, 1).await, 401);
-    }
-    assert_eq!(web.asked(), 1, "a stranger can't make us knock again at once");
     web.set(200, signer_jwks(1));
-    staff.advance(Duration::from_secs(10));
-    assert_eq!((ask(&staff, 1).await, web.asked()), (200, 2));
+    assert_eq!((ask(&staff, 1).await, web.asked()), (200, 2), "a client that has a new key a moment later");
     assert_eq!(ask(&staff, 0).await, 401, "a key that was taken out is gone");
+    for _ in 0..5 {
+        assert_eq!(ask(&staff, 0).await, 401);
+    }
+    assert_eq!(web.asked(), 3, "a stranger can't make us knock without end");
+    staff.advance(Duration::from_secs(29));
+    assert_eq!((ask(&staff, 0).await, web.asked()), (401, 3));
+    staff.advance(Duration::from_secs(1));
+    assert_eq!((ask(&staff, 0).await, web.asked()), (401, 4));
+}
+
+/// OpenID Connect Core section 10.2: the key to encrypt for comes from the same place.
+#[tokio::test]
+async fn oidc_10_2_a_key_to_encrypt_for_is_fetched_kept_and_looked_for_anew_where_none_fits() {
+    let web = Web::start().await;
+    let keys = [KeyManagement::EcdhEs, KeyManagement::RsaOaep256].map(decryption_key);
+    let app = |key: KeyManagement| {
+        client("app").with(|client| {
+            client.authentication.keys = ClientKeys::Uri(web.uri("/jwks").into());
+            let encryption = Encryption { key: JweKey::Public(key), content: ContentEncryption::A128Gcm };
+            client.id_token.encryption = Some(encryption);
+        })
+    };
+    let build = |key| {
+        let loopback = |settings: &mut crate::realm::Settings| {
+            settings.allowed_networks = LOOPBACK.map(|network| network.parse().unwrap()).to_vec();
+        };
+        realm().settings(loopback).client(app(key)).user(user("ada"))
+    };
+    let staff = build(KeyManagement::EcdhEs).serve();
+    let set = |keys: &[&DecryptionKey]| {
+        let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
+        web.set(200, json!({"keys": keys}));
+    };
+    set(&[&keys[0]]);
+    for _ in 0..2 {
+        let tokens = staff.tokens(authorization("app", "ada", "openid")).await;
+        assert!(keys[0].decrypt(tokens["id_token"].as_str().unwrap()).is_ok());
+    }
+    assert_eq!(web.asked(), 1);
+    staff.publish(build(KeyManagement::RsaOaep256).build());
+    let code = staff.code(authorization("app", "ada", "openid"), |_| ()).await;
+    assert_eq!(staff.redeem("app", &code).await.error(), (400, "invalid_client_metadata".into()));
+    assert_eq!(web.asked(), 2, "it was looked for");
+    set(&[&keys[0], &keys[1]]);
+    let reply = staff.redeem("app", &code).await;
+    assert_eq!(reply.status.as_u16(), 200, "the code was not used up: {}", reply.text());
+    assert!(keys[1].decrypt(reply.json()["id_token"].as_str().unwrap()).is_ok());
+}
+
+#[tokio::test]
+async fn where_the_key_to_encrypt_for_can_not_be_had_the_client_is_told_to_try_again() {
+    let web = Web::start().await;
+    web.set(503, "down");
+    let app = client("app").with(|client| {
+        client.authentication.keys = ClientKeys::Uri(web.uri("/jwks").into());
+        let key = JweKey::Public(KeyManagement::EcdhEs);
+        client.userinfo.encryption = Some(Encryption { key, content: ContentEncryption::A128Gcm });
+    });
+    let networks = LOOPBACK.map(|network| network.parse().unwrap()).to_vec();
+    let staff = realm().settings(|settings| settings.allowed_networks = networks).client(app).user(user("ada")).serve();
+    let tokens = staff.tokens(authorization("app", "ada", "openid")).await;
+    assert_eq!(web.asked(), 0, "the ID token is not encrypted: nothing is fetched for it");
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let reply = staff.get("/userinfo", &[("authorization", &bearer)]).await;
+    assert_eq!(reply.error(), (503, "temporarily_unavailable".into()));
+    assert!(!reply.header("retry-after").is_empty());
+    let key = decryption_key(KeyManagement::EcdhEs);
+    web.set(200, json!({"keys": [key.jwk()]}));
+    staff.advance(Duration::from_secs(10));
+    let reply = staff.get("/userinfo", &[("authorization", &bearer)]).await;
+    assert!(key.decrypt(reply.text()).is_ok());
 }
 
 #[tokio::test]
