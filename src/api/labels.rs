@@ -21,3 +21,8 @@ pub const ADOPT_ANNOTATION: &str = "realmkeeper.dev/adopt";
 pub const RECONCILE_ANNOTATION: &str = "realmkeeper.dev/reconcile";
 /// The value of [`RECONCILE_ANNOTATION`] that freezes writes.
 pub const RECONCILE_DISABLED: &str = "disabled";
+
+/// What a client carries that registered itself, with the value [`REGISTERED_VALUE`].
+pub const REGISTERED_LABEL: &str = "realmkeeper.dev/registered";
+/// The value of [`REGISTERED_LABEL`].
+pub const REGISTERED_VALUE: &str = "true";

@@ -7,7 +7,8 @@ use super::schema::{
     Cidr, ClaimName, Expression, HostName, HostPattern, Issuer, Line, ResourcePattern, ScopeToken, cel, cel_at,
 };
 use super::{
-    Duration, DurationOrZero, GrantType, KeyAlgorithm, KeyState, Namespaces, ResponseType, SecretRef, SigningAlgorithm,
+    ClientRegistration, Duration, DurationOrZero, GrantType, KeyAlgorithm, KeyState, Namespaces, ResponseType,
+    SecretRef, SigningAlgorithm,
 };
 
 /// An OpenID Provider of its own: an issuer with its keys, its people, its clients and its rules. `spec: {}` is complete.
@@ -92,6 +93,8 @@ pub struct RealmSpec {
     pub claims: Vec<CustomClaim>,
     /// What may attach to this Realm, and what it may ask for.
     pub allowed: Allowed,
+    /// Who may register clients by themselves, and which. Default: nobody.
+    pub registration: ClientRegistration,
 }
 
 /// How long tokens live, and of which kind access tokens are.

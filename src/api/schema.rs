@@ -190,6 +190,11 @@ strings! {
     Birthdate: 4..=10, &[
         ("self.matches('^[0-9]{4}(-[0-9]{2}-[0-9]{2})?$')", "must be YYYY, or YYYY-MM-DD with 0000 for a year left out"),
     ];
+    /// A time (RFC 3339).
+    Timestamp: 20..=35, &[
+        ("self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$')",
+         "must be a time such as 2027-01-31T12:00:00Z (RFC 3339)"),
+    ];
     /// A language tag (BCP 47).
     LanguageTag: 2..=64, &[("self.matches('^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$')", "must be a language tag, such as fr-CA (BCP 47)")];
 }

@@ -16,6 +16,7 @@ use crate::{
         apply::{kubernetes::KubernetesApplier, lease::Election},
         cluster_trust,
         index::Options,
+        registrar::KubernetesRegistrar,
         source::kubernetes,
     },
     realm::workload::ClusterTrust,
@@ -32,12 +33,13 @@ pub(super) fn run(options: OperatorOptions) -> anyhow::Result<ExitCode> {
 }
 
 async fn operate(options: &OperatorOptions) -> anyhow::Result<()> {
-    let house = House::open(&options.server, options.listen, &options.store().context("see --store")?).await?;
+    let mut house = House::open(&options.server, options.listen, &options.store().context("see --store")?).await?;
     let config = Config::infer().await.context("there is neither a ServiceAccount of a cluster nor a kubeconfig")?;
     tracing::info!(api_server = %config.cluster_url, namespace = config.default_namespace, "serving a cluster");
     // The Lease stands in the operator's own namespace: that of the pod, or of the kubeconfig's context.
     let namespace = config.default_namespace.clone();
     let client = Client::try_from(config).context("can't make a client of the API server")?;
+    house.registrar = Some(Arc::new(KubernetesRegistrar::new(client.clone())));
     let identity = identity();
     let clock = house.clock.clone();
     let election = Election::new(client.clone(), &namespace, identity.clone(), clock.clone());

@@ -10,7 +10,9 @@ use super::{
     ServeOptions,
     run::{Announce, House, Manner, block_on},
 };
-use crate::controller::{Controller, apply::directory::DirectoryApplier, index::Options, source::directory};
+use crate::controller::{
+    Controller, apply::directory::DirectoryApplier, index::Options, registrar::DirectoryRegistrar, source::directory,
+};
 
 /// Events between the source and the controller.
 const QUEUE: usize = 1024;
@@ -25,11 +27,12 @@ async fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     // Before the store makes a folder in it.
     ensure!(directory.is_dir(), "{} is no directory", directory.display());
     let issuers = Options::new(options.public_url().as_str(), true).context("see --public-url")?;
-    let house = House::open(&options.server, options.listen, &options.store().context("see --store")?).await?;
+    let mut house = House::open(&options.server, options.listen, &options.store().context("see --store")?).await?;
     let trust = options.workload_trust().map(|trust| TrustFile::open(trust, &house.cluster)).transpose()?;
     // A directory has nobody else who writes.
     let (writes, held) = watch::channel(true);
     let applier = Arc::new(DirectoryApplier::new(&directory));
+    house.registrar = Some(Arc::new(DirectoryRegistrar::new(&directory)));
     let (registry, metrics) = (house.registry.clone(), house.metrics.clone());
     let controller = Controller::new(issuers, registry, applier, held, house.clock.clone(), metrics);
     let (clock, cluster) = (house.clock.clone(), house.cluster.clone());

@@ -6,11 +6,15 @@ use std::collections::BTreeMap;
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Secret as KubeSecret;
+use k8s_openapi::{api::core::v1::Secret as KubeSecret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
 use super::source::ObjectKey;
-use crate::api::{
-    ADOPT_ANNOTATION, DurationOrZero, MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE,
+use crate::{
+    api::{
+        ADOPT_ANNOTATION, DurationOrZero, MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE,
+        REGISTERED_LABEL, REGISTERED_VALUE,
+    },
+    realm::registration::{Registration, TokenHash},
 };
 
 /// Whom a generated Secret belongs to, as `KIND/NAME`; the namespace is its own. A Secret that outlives its owner
@@ -48,6 +52,55 @@ pub const FORMER_REQUESTS: &str = "realmkeeper.dev/former-rotate-requests";
 pub const TAKEN_FROM: &str = "realmkeeper.dev/taken-from";
 /// The thumbprint of a key, for people.
 pub const KEY_ID: &str = "realmkeeper.dev/kid";
+
+/// SHA-256 of the registration access token of a client that registered itself, as base64url.
+pub const REGISTRATION_TOKEN: &str = "realmkeeper.dev/registration-access-token-sha256";
+/// When a client registered itself (RFC 3339).
+pub const REGISTRATION_ISSUED_AT: &str = "realmkeeper.dev/registration-issued-at";
+/// Until when the secret of a client that registered itself is good (RFC 3339).
+pub const REGISTRATION_SECRET_UNTIL: &str = "realmkeeper.dev/registration-secret-valid-until";
+/// When a client that registered itself was used last, told now and then (RFC 3339).
+pub const REGISTRATION_LAST_USED: &str = "realmkeeper.dev/registration-last-used";
+/// A number that grows with each change that a client makes to itself.
+pub const REGISTRATION_REVISION: &str = "realmkeeper.dev/registration-revision";
+/// The software statement of a client that registered itself.
+pub const REGISTRATION_STATEMENT: &str = "realmkeeper.dev/registration-software-statement";
+
+/// How a client was registered; none for one that did not register itself. Whatever the annotations lack, the label says that it did:
+/// then no token is the right one.
+pub fn registration(meta: &ObjectMeta) -> Option<Registration> {
+    let is_registered = meta.labels.as_ref()?.get(REGISTERED_LABEL).is_some_and(|value| value == REGISTERED_VALUE);
+    let annotation = |name: &str| meta.annotations.as_ref().and_then(|all| all.get(name)).map(String::as_str);
+    let time = |name: &str| annotation(name).and_then(|text| text.parse::<Timestamp>().ok());
+    let created = || meta.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+    is_registered.then(|| Registration {
+        access_token: TokenHash::kept(annotation(REGISTRATION_TOKEN).unwrap_or_default()),
+        issued_at: time(REGISTRATION_ISSUED_AT).unwrap_or_else(created),
+        secret_expires_at: time(REGISTRATION_SECRET_UNTIL),
+        last_used: time(REGISTRATION_LAST_USED),
+        revision: annotation(REGISTRATION_REVISION).and_then(|text| text.parse().ok()).unwrap_or_default(),
+        statement: annotation(REGISTRATION_STATEMENT).map(Into::into),
+    })
+}
+
+/// The annotations that say how a client was registered.
+pub fn set_registration(annotations: &mut BTreeMap<String, String>, registration: &Registration) {
+    let time = |at: &Timestamp| at.to_string();
+    let values = [
+        (REGISTRATION_TOKEN, Some(registration.access_token.as_str().to_owned())),
+        (REGISTRATION_ISSUED_AT, Some(time(&registration.issued_at))),
+        (REGISTRATION_SECRET_UNTIL, registration.secret_expires_at.as_ref().map(time)),
+        (REGISTRATION_LAST_USED, registration.last_used.as_ref().map(time)),
+        (REGISTRATION_REVISION, Some(registration.revision.to_string())),
+        (REGISTRATION_STATEMENT, registration.statement.as_deref().map(str::to_owned)),
+    ];
+    for (name, value) in values {
+        match value {
+            Some(value) => annotations.insert(name.to_owned(), value),
+            None => annotations.remove(name),
+        };
+    }
+}
 
 /// The annotation of a Secret.
 pub fn annotation<'s>(secret: &'s KubeSecret, name: &str) -> Option<&'s str> {

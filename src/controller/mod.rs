@@ -17,6 +17,8 @@ pub mod index;
 mod marks;
 /// What must be written, as a value.
 pub mod plan;
+/// Keeps the clients that registered themselves.
+pub mod registrar;
 mod retry;
 /// A directory looked at once: what `realmkeeper check` finds.
 pub mod review;

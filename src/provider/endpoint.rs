@@ -19,6 +19,7 @@ pub enum Endpoint {
     Login,
     Consent,
     Account,
+    Register,
 }
 
 /// Which pages of other origins may read an endpoint's answers by script.
@@ -32,7 +33,7 @@ pub(crate) enum Sharing {
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Discovery,
         Self::AuthorizationServerMetadata,
         Self::Jwks,
@@ -46,6 +47,7 @@ impl Endpoint {
         Self::Login,
         Self::Consent,
         Self::Account,
+        Self::Register,
     ];
 
     /// The endpoint of what follows the issuer in a request's path.
@@ -70,6 +72,7 @@ impl Endpoint {
             Self::Login => "/login",
             Self::Consent => "/consent",
             Self::Account => "/account",
+            Self::Register => "/register",
         }
     }
 
@@ -89,6 +92,7 @@ impl Endpoint {
             Self::Login => "login",
             Self::Consent => "consent",
             Self::Account => "account",
+            Self::Register => "register",
         }
     }
 
@@ -100,6 +104,7 @@ impl Endpoint {
                 let signs_in = [GrantType::AuthorizationCode, GrantType::Implicit];
                 signs_in.iter().any(|grant| settings.grant_types.contains(grant))
             }
+            Self::Register => settings.registration.is_some(),
             Self::Discovery
             | Self::AuthorizationServerMetadata
             | Self::Jwks
@@ -115,6 +120,7 @@ impl Endpoint {
         match *method {
             Method::GET => !matches!(self, Self::Token | Self::Introspect | Self::Revoke),
             Method::POST => !self.is_document(),
+            Method::PUT | Method::DELETE => self == Self::Register,
             _ => false,
         }
     }
@@ -127,6 +133,7 @@ impl Endpoint {
     /// The value of `Allow` (RFC 9110 section 10.2.1).
     pub(crate) fn allow(self) -> &'static str {
         match (self.allows(&Method::GET), self.allows(&Method::POST)) {
+            (true, true) if self.allows(&Method::PUT) => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
             (true, true) => "GET, HEAD, POST, OPTIONS",
             (true, false) => "GET, HEAD, OPTIONS",
             _ => "POST, OPTIONS",

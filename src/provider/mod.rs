@@ -21,6 +21,7 @@ mod logout;
 mod outbound;
 mod pages;
 mod params;
+mod register;
 /// A request gone through to find out why it would be refused.
 pub mod rehearsal;
 mod request_id;
@@ -65,7 +66,7 @@ use self::{
 };
 use crate::{
     account::PasswordPool,
-    realm::{Realm, Registry, workload::ClusterTrust},
+    realm::{Realm, Registry, registration::ClientRegistrar, workload::ClusterTrust},
     store::Store,
     telemetry::{Latency, Metrics, request::RequestContext},
 };
@@ -84,6 +85,9 @@ pub struct Provider {
     pub passwords: PasswordPool,
     /// The keys behind the `jwks_uri` of clients.
     pub client_keys: JwksCache,
+    /// Who keeps the clients that register themselves; none: nobody can.
+    pub registrar: Option<Arc<dyn ClientRegistrar>>,
+    pub(crate) registrations: register::Lookups,
     /// The way to URIs that others have chosen.
     #[allow(dead_code)]
     pub(crate) outbound: Arc<Outbound>,
@@ -119,6 +123,8 @@ impl Provider {
             passwords,
             client_keys,
             outbound,
+            registrar: None,
+            registrations: register::Lookups::default(),
             clock,
             caches,
             logout_due,
@@ -248,6 +254,7 @@ async fn dispatch(call: &Call, request: Request<Body>) -> Response<Body> {
         Endpoint::Login => Box::pin(login::handle(call, request)).await,
         Endpoint::Account => Box::pin(account::handle(call, request)).await,
         Endpoint::Consent => Box::pin(consent::handle(call, request)).await,
+        Endpoint::Register => Box::pin(register::handle(call, request)).await,
     }
 }
 

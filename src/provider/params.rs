@@ -137,7 +137,7 @@ impl Params {
 }
 
 /// Reads a whole body that may be [`MAX_FORM_LENGTH`] long.
-async fn read(mut body: Body) -> Result<Zeroizing<Vec<u8>>, InvalidParams> {
+pub(super) async fn read(mut body: Body) -> Result<Zeroizing<Vec<u8>>, InvalidParams> {
     let mut text = Zeroizing::new(Vec::with_capacity(body.size_hint().lower().min(MAX_FORM_LENGTH as u64) as usize));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| InvalidParams::Body)?;

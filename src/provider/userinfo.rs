@@ -100,7 +100,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 }
 
 /// RFC 6750 section 2.1. Another scheme is no token.
-fn bearer(headers: &HeaderMap) -> Result<Option<String>, OAuthError> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, OAuthError> {
     let invalid = |why: &'static str| OAuthError::new(ErrorCode::InvalidRequest, why);
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = all.next() else { return Ok(None) };

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use super::{
     AuthenticationDefaults, ClientId, LogoutPolicy, ObjectName, Presentations, Protection, RedirectUri,
     RequestObjectPolicy, SubjectPolicy, TokenPolicy, User,
+    registration::{Registration, RegistrationUse},
 };
 use crate::{
     jose::{JwsAlgorithm, foreign::ForeignKeys},
@@ -68,6 +69,10 @@ pub struct Client {
     pub initiate_login_uri: Option<Arc<str>>,
     /// What people read about it, beside [`Self::display_name`].
     pub presentation: Presentations,
+    /// How it was registered, where it registered itself.
+    pub registration: Option<Arc<Registration>>,
+    /// When it was used last, where it registered itself.
+    pub registration_use: RegistrationUse,
 }
 
 impl Client {

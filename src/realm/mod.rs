@@ -10,6 +10,8 @@ mod keyring;
 mod name;
 mod password_hash;
 mod redirect_uri;
+/// Dynamic registration of clients.
+pub mod registration;
 mod registry;
 mod scope;
 mod settings;
@@ -65,6 +67,8 @@ pub struct Realm {
     pub users: Map<Subject, Arc<User>>,
     /// Sign-in name to user; names are compared in lower case.
     pub usernames: Map<Arc<str>, Subject>,
+    /// The tokens that let their holders register clients.
+    pub initial_access_tokens: Arc<[registration::InitialAccessToken]>,
 }
 
 impl Realm {

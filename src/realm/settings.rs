@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{GrantType, ResponseType, Scope, SubjectType, claims::ClaimRules};
+use super::{GrantType, ResponseType, Scope, SubjectType, claims::ClaimRules, registration::RegistrationPolicy};
 use crate::jose::Algorithm;
 
 /// A Realm's spec, parsed; shared by every published value of the realm until the spec changes.
@@ -36,6 +36,8 @@ pub struct Settings {
     pub response_types: Vec<ResponseType>,
     /// Private networks that fetches by URI may reach.
     pub allowed_networks: Vec<IpNet>,
+    /// What others may register; none: nobody may.
+    pub registration: Option<Arc<RegistrationPolicy>>,
 }
 
 impl Settings {

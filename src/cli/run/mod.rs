@@ -26,7 +26,7 @@ use crate::{
         Clock, Peer, Provider,
         server::{Handler, Limits, Server, Tls},
     },
-    realm::{Registry, workload::ClusterTrust},
+    realm::{Registry, registration::ClientRegistrar, workload::ClusterTrust},
     store::{Location, Store, run_sweeper},
     telemetry::{
         Management, Metrics,
@@ -53,6 +53,8 @@ pub(super) struct House {
     proxies: Vec<IpNet>,
     provider: TcpListener,
     management: TcpListener,
+    /// Who keeps the clients that register themselves.
+    pub(super) registrar: Option<Arc<dyn ClientRegistrar>>,
 }
 
 /// How a process behaves where its commands differ.
@@ -96,7 +98,8 @@ impl House {
         metrics.register(Box::new(gauges::Gauges::new(registry.clone(), clock.clone())));
         let store = store.open()?;
         let (cluster, proxies) = (Arc::default(), options.trusted_proxies.clone());
-        Ok(Self { registry, metrics, cluster, clock, store, tls, proxies, provider, management })
+        let registrar = None;
+        Ok(Self { registry, metrics, cluster, clock, store, tls, proxies, provider, management, registrar })
     }
 
     /// Serves until SIGTERM or SIGINT, or until the controller fails; then stops in order: it is not ready, lingers, lets requests
@@ -128,7 +131,8 @@ impl House {
         tasks.spawn(run_sweeper(store, move || clock(), SWEEP_EVERY, SWEEP_LIMIT, working.clone()));
         tasks.spawn(manner.announce.run(self.registry.clone(), self.clock.clone(), working.clone()));
         let load = self.metrics.load();
-        let provider = Provider::new(self.registry, self.store.clone(), self.cluster, self.metrics, self.clock);
+        let mut provider = Provider::new(self.registry, self.store.clone(), self.cluster, self.metrics, self.clock);
+        provider.registrar = self.registrar;
         let server = Server::new(Arc::new(provider), Limits::default()).tls(self.tls).proxies(self.proxies).load(load);
         let mut server = tokio::spawn(server.run(self.provider, listening.clone()));
 

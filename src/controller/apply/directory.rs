@@ -20,7 +20,10 @@ use super::{Applier, ApplyOutcome, ForeignSecret, WriteFailure};
 use crate::{
     controller::{
         marks,
-        plan::{EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch},
+        plan::{
+            ClientRemoval, EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite,
+            StatusPatch,
+        },
         source::{Event, Kind, Object, ObjectKey},
     },
     realm::ObjectName,
@@ -35,8 +38,9 @@ pub struct DirectoryApplier {
     root: PathBuf,
 }
 
+/// Why a file was not written.
 #[derive(Debug, thiserror::Error)]
-enum WriteError {
+pub(in crate::controller) enum WriteError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("\"{0}\" is no name that a file may have")]
@@ -86,10 +90,21 @@ impl DirectoryApplier {
         Ok(())
     }
 
+    /// Only what a client's own registration made stands there; what a person wrote is never touched.
+    fn remove_client(&self, removal: &ClientRemoval, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
+        let path = resource_file(&self.root, Kind::OidcClient, &removal.key.name)?;
+        match fs::remove_file(&path) {
+            Ok(()) => outcome.observed.push(Event::Deleted(removal.key.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(WriteError::Io { path, source }),
+        }
+        Ok(())
+    }
+
     fn create_resource(&self, resource: &ResourceCreate, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
         let object = &*resource.object;
         let key = ObjectKey::of(Kind::SigningKey, &object.metadata);
-        let path = file(self.root.join("resources").join(key.kind.as_str()), &key.name)?;
+        let path = resource_file(&self.root, key.kind, &key.name)?;
         if let Created::New = create(&path, object, |_| true)? {
             outcome.observed.push(Event::Applied(Object::from(object.clone())));
         }
@@ -131,6 +146,10 @@ impl DirectoryApplier {
             let result = self.delete_secret(deletion, &mut outcome);
             note(result, &deletion.subject, Some(&deletion.key()), &mut outcome);
         }
+        for removal in &plan.expired {
+            let result = self.remove_client(removal, &mut outcome);
+            note(result, &removal.key, None, &mut outcome);
+        }
         for resource in &plan.resources {
             let result = self.create_resource(resource, &mut outcome);
             note(result, &resource.subject, None, &mut outcome);
@@ -153,6 +172,16 @@ impl Applier for DirectoryApplier {
         // It fails only where the runtime is on its way down; then nothing more is written anyway.
         tokio::task::spawn_blocking(move || this.apply_all(&plan)).await.unwrap_or_default()
     }
+}
+
+/// Where a resource stands that the server created: `.realmkeeper/resources/KIND/NAMESPACE/NAME.yaml`.
+pub(in crate::controller) fn resource_file(state: &Path, kind: Kind, name: &ObjectName) -> Result<PathBuf, WriteError> {
+    file(state.join("resources").join(kind.as_str()), name)
+}
+
+/// Where a generated Secret stands: `.realmkeeper/secrets/NAMESPACE/NAME.yaml`.
+pub(in crate::controller) fn secret_file(state: &Path, name: &ObjectName) -> Result<PathBuf, WriteError> {
+    file(state.join("secrets"), name)
 }
 
 /// `FOLDER/NAMESPACE/NAME.yaml`. Names come from manifests, so each must be one plain component of a path.
@@ -203,7 +232,7 @@ fn is_our_secret(found: &str) -> bool {
 }
 
 /// Writes a file whole: under another name first, onto the disk, then to its place. Only the owner may read it.
-fn replace<T: Serialize>(path: &Path, content: &T) -> Result<(), WriteError> {
+pub(in crate::controller) fn replace<T: Serialize>(path: &Path, content: &T) -> Result<(), WriteError> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let text = Zeroizing::new(serde_saphyr::to_string(content).map_err(|_| WriteError::Yaml)?);
     let at = |path: &Path| {

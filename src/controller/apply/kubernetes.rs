@@ -1,7 +1,7 @@
 //! Plans against the API server: what is ours is written by server-side apply, what is new by `create`, so that nothing of
 //! anybody else is ever overwritten.
 
-mod field_ownership;
+pub(in crate::controller) mod field_ownership;
 
 use std::{
     collections::BTreeSet,
@@ -30,7 +30,10 @@ use crate::{
     api::{Group, MANAGED_BY_LABEL, MANAGED_BY_VALUE, OidcClient, Realm, SigningKey, User},
     controller::{
         Clock, marks,
-        plan::{EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite, StatusPatch},
+        plan::{
+            ClientRemoval, EventRecord, EventType, Plan, ResourceCreate, SecretDeletion, SecretMode, SecretWrite,
+            StatusPatch,
+        },
         source::{Event, Kind, Object, ObjectKey, kubernetes::Lenient},
     },
     realm::ObjectName,
@@ -174,6 +177,19 @@ impl KubernetesApplier {
         }
     }
 
+    /// Deletes a client, and that very version of it: one that was used since it was seen stays.
+    async fn remove_client(&self, removal: ClientRemoval) -> Written {
+        let api: Api<OidcClient> = Api::namespaced(self.client.clone(), &removal.key.name.namespace);
+        let resource_version = removal.resource_version.map(|version| version.to_string());
+        let preconditions = Preconditions { uid: removal.uid.clone(), resource_version };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match ask(api.delete(&removal.key.name.name, &params)).await {
+            Answer::Done(_) => Written::Done(Some(Event::Deleted(removal.key))),
+            Answer::Overtaken | Answer::Exists => Written::Done(None),
+            Answer::Failed(message) => Written::Failed(WriteFailure { subject: removal.key, secret: None, message }),
+        }
+    }
+
     async fn create_resource(&self, create: ResourceCreate) -> Written {
         let api: Api<SigningKey> = Api::namespaced(self.client.clone(), &create.object.namespace().unwrap_or_default());
         match ask(api.create(&create_params(), &create.object)).await {
@@ -270,6 +286,7 @@ impl Applier for KubernetesApplier {
         let mut outcome = ApplyOutcome::default();
         self.each(plan.secrets, &mut outcome, |write| self.write_secret(write)).await;
         self.each(plan.deletions, &mut outcome, |deletion| self.delete_secret(deletion)).await;
+        self.each(plan.expired, &mut outcome, |removal| self.remove_client(removal)).await;
         self.each(plan.resources, &mut outcome, |create| self.create_resource(create)).await;
         self.each(plan.statuses, &mut outcome, |patch| self.write_status(patch)).await;
         self.each(plan.events, &mut outcome, |record| self.send_event(record)).await;

@@ -12,10 +12,11 @@ use super::{
 use crate::{
     api::{self, RECONCILE_ANNOTATION, RECONCILE_DISABLED, ROTATE_ANNOTATION},
     controller::{
+        marks,
         plan::StatusPatch,
         source::{FieldProblem, Kind, Malformed, ObjectKey},
     },
-    realm::ObjectName,
+    realm::{ObjectName, registration::Registration},
 };
 
 /// What is known of one object of ours: its parsed spec, or what is wrong with it, and the status that it has.
@@ -51,6 +52,8 @@ pub struct Meta {
     pub is_frozen: bool,
     /// `realmkeeper.dev/rotate`.
     pub rotate: Option<String>,
+    /// How it was registered, where it registered itself.
+    pub registration: Option<Registration>,
     /// `metadata.resourceVersion`.
     pub resource_version: Option<u64>,
 }
@@ -65,6 +68,7 @@ impl Meta {
             labels: meta.labels.clone().unwrap_or_default(),
             is_frozen: annotation(RECONCILE_ANNOTATION).is_some_and(|value| value == RECONCILE_DISABLED),
             rotate: annotation(ROTATE_ANNOTATION).cloned(),
+            registration: marks::registration(meta),
             resource_version: resource_version(meta),
         }
     }
@@ -234,7 +238,8 @@ macro_rules! resource {
 }
 
 resource!(Realm, RealmSpec, api::RealmStatus, |name, spec| {
-    spec.salt_secret.iter().map(|reference| secret(name, reference)).collect()
+    let tokens = spec.initial_access_tokens.iter().map(|token| &token.name);
+    spec.salt_secret.iter().chain(tokens).map(|reference| secret(name, reference)).collect()
 });
 
 resource!(SigningKey, SigningKeySpec, api::SigningKeyStatus, |name, spec| {

@@ -38,6 +38,7 @@ impl Served {
                     clients: Map::default(),
                     users: Map::default(),
                     usernames: Map::default(),
+                    initial_access_tokens: Arc::default(),
                 };
                 self.realms.insert(name.clone(), realm);
             }

@@ -13,7 +13,7 @@ use crate::{
         source::{Kind, ObjectKey},
     },
     jose::{Algorithm, KeyAlgorithm},
-    realm::{ClientId, Issuer, LastUse, ObjectName, PairwiseSalt, Subject},
+    realm::{ClientId, Issuer, LastUse, ObjectName, PairwiseSalt, Subject, registration::RegistrationUse},
 };
 
 /// What was judged about each object.
@@ -154,6 +154,8 @@ pub struct ClientState {
     pub client_id: Option<ClientId>,
     /// Its secret in force.
     pub credential: Option<CredentialState>,
+    /// When this process saw it used last, where it registered itself.
+    pub registration_use: RegistrationUse,
 }
 
 /// A client secret, without its value.

@@ -25,12 +25,12 @@ use crate::{
         source::{Kind, ObjectKey},
     },
     jose,
-    realm::{ClientId, ObjectName},
+    realm::{ClientId, Issuer, ObjectName},
     secret::Secret,
 };
 
 /// The `type` by which consumers know a binding.
-const BINDING_TYPE: &str = "servicebinding.io/oauth2";
+pub(in crate::controller) const BINDING_TYPE: &str = "servicebinding.io/oauth2";
 
 pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), jose::Error> {
     let index = builder.index;
@@ -156,11 +156,43 @@ impl Parts<'_> {
 
     fn compose(&self, credentials: Option<&Credentials>, mode: SecretMode, type_: String) -> SecretWrite {
         let Self { key, record, binding, client_id, serving, source } = self;
+        let composition = Composition {
+            key,
+            uid: record.meta.uid.clone(),
+            binding,
+            client_id,
+            issuer: &serving.issuer,
+            taken_from: source.as_ref().map(|(name, _)| name),
+        };
+        composition.secret(credentials, mode, type_)
+    }
+}
+
+/// What the Secret of a client is made of, beside its credentials.
+pub(in crate::controller) struct Composition<'a> {
+    pub key: &'a ObjectKey,
+    pub uid: Option<String>,
+    pub binding: &'a BindingSpec,
+    pub client_id: &'a ClientId,
+    pub issuer: &'a Issuer,
+    /// Where the secret is somebody else's: the Secret that holds it.
+    pub taken_from: Option<&'a Arc<str>>,
+}
+
+impl Composition<'_> {
+    /// The Secret as it is to be written: the same of the same.
+    pub(in crate::controller) fn secret(
+        &self,
+        credentials: Option<&Credentials>,
+        mode: SecretMode,
+        type_: String,
+    ) -> SecretWrite {
+        let Self { key, binding, client_id, issuer, .. } = self;
         let previous = credentials.and_then(|credentials| credentials.previous.as_ref());
         let facts = Facts {
             client_id,
-            issuer: serving.issuer.as_str(),
-            token_endpoint: &serving.issuer.endpoint("/token"),
+            issuer: issuer.as_str(),
+            token_endpoint: &issuer.endpoint("/token"),
             secret: credentials.map(|credentials| &credentials.current.value),
             previous: previous.map(|previous| &previous.value),
         };
@@ -168,24 +200,7 @@ impl Parts<'_> {
         let mut labels = binding.labels.clone();
         labels.insert(MANAGED_BY_LABEL.to_owned(), MANAGED_BY_VALUE.to_owned());
         labels.insert(READABLE_LABEL.to_owned(), READABLE_VALUE.to_owned());
-        let mut annotations = binding.annotations.clone();
-        annotations.insert(marks::OWNER.to_owned(), marks::owner_value(key));
-        let mut mark = |name: &str, value: Option<String>| {
-            annotations.extend(value.map(|value| (name.to_owned(), value)));
-        };
-        if let (Some(credentials), Some(entry)) = (credentials, binding.secret_entry()) {
-            let Credentials { current, answers, .. } = credentials;
-            mark(marks::CREDENTIAL_ID, Some(current.id.to_string()));
-            mark(marks::SECRET_ENTRY, Some(entry.to_owned()));
-            mark(marks::ISSUED_AT, current.issued_at.map(|at| at.to_string()));
-            answers.marks().for_each(|(name, value)| mark(name, Some(value)));
-            mark(marks::TAKEN_FROM, source.as_ref().map(|(name, _)| name.to_string()));
-        }
-        if let (Some(previous), Some(entry)) = (previous, binding.previous_entry()) {
-            mark(marks::PREVIOUS_ID, Some(previous.id.to_string()));
-            mark(marks::PREVIOUS_ENTRY, Some(entry.to_owned()));
-            mark(marks::PREVIOUS_UNTIL, Some(previous.valid_until.to_string()));
-        }
+        let mut annotations = self.annotations(credentials);
         annotations.insert(marks::LAYOUT.to_owned(), layout(&[&names(&labels), &names(&annotations), &names(&data)]));
         SecretWrite {
             name: ObjectName::new(key.name.namespace.clone(), binding.name.clone()),
@@ -196,8 +211,31 @@ impl Parts<'_> {
             labels,
             annotations,
             data,
-            owner: Owner::by(binding.deletion_policy, key, record.meta.uid.clone()),
+            owner: Owner::by(binding.deletion_policy, key, self.uid.clone()),
         }
+    }
+
+    fn annotations(&self, credentials: Option<&Credentials>) -> BTreeMap<String, String> {
+        let mut annotations = self.binding.annotations.clone();
+        annotations.insert(marks::OWNER.to_owned(), marks::owner_value(self.key));
+        let mut mark = |name: &str, value: Option<String>| {
+            annotations.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        if let (Some(credentials), Some(entry)) = (credentials, self.binding.secret_entry()) {
+            let Credentials { current, answers, .. } = credentials;
+            mark(marks::CREDENTIAL_ID, Some(current.id.to_string()));
+            mark(marks::SECRET_ENTRY, Some(entry.to_owned()));
+            mark(marks::ISSUED_AT, current.issued_at.map(|at| at.to_string()));
+            answers.marks().for_each(|(name, value)| mark(name, Some(value)));
+            mark(marks::TAKEN_FROM, self.taken_from.map(ToString::to_string));
+        }
+        let previous = credentials.and_then(|credentials| credentials.previous.as_ref());
+        if let (Some(previous), Some(entry)) = (previous, self.binding.previous_entry()) {
+            mark(marks::PREVIOUS_ID, Some(previous.id.to_string()));
+            mark(marks::PREVIOUS_ENTRY, Some(entry.to_owned()));
+            mark(marks::PREVIOUS_UNTIL, Some(previous.valid_until.to_string()));
+        }
+        annotations
     }
 }
 

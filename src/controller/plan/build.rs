@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Generator, Plan, SecretDeletion, bindings, default_keys, keys, statuses};
+use super::{Generator, Plan, SecretDeletion, bindings, default_keys, expiry, keys, statuses};
 use crate::{
     controller::{
         index::Index,
@@ -67,6 +67,7 @@ impl Builder<'_> {
                 statuses::user(self, &key.name);
                 Ok(())
             }
+            Kind::OidcClient if expiry::plan(self, &key.name) => Ok(()),
             Kind::OidcClient => {
                 let written = self.plan.secrets.len();
                 let bound = bindings::plan(self, &key.name);

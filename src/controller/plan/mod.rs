@@ -8,6 +8,7 @@ mod build;
 mod conditions;
 mod default_keys;
 mod events;
+mod expiry;
 mod generate;
 mod keys;
 mod secret_write;
@@ -22,6 +23,7 @@ use serde_json::Value;
 use super::source::{Kind, ObjectKey};
 use crate::{api::SigningKey, realm::ObjectName};
 
+pub(super) use bindings::{BINDING_TYPE, Composition};
 pub use build::build;
 pub use generate::{Generator, SystemGenerator};
 pub use secret_write::{Owner, SecretMode, SecretWrite};
@@ -33,6 +35,8 @@ pub struct Plan {
     pub secrets: Vec<SecretWrite>,
     /// Generated Secrets that are no longer wanted.
     pub deletions: Vec<SecretDeletion>,
+    /// Registered clients that nobody uses any more.
+    pub expired: Vec<ClientRemoval>,
     /// SigningKeys to create; one that is there already is no error.
     pub resources: Vec<ResourceCreate>,
     /// Objects that are gone, where no cluster forgets by itself: what was kept of them beside their manifests is to go too.
@@ -52,6 +56,7 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.secrets.is_empty()
             && self.deletions.is_empty()
+            && self.expired.is_empty()
             && self.resources.is_empty()
             && self.forgotten.is_empty()
             && self.statuses.is_empty()
@@ -64,6 +69,7 @@ impl Plan {
         let mut all = Vec::new();
         all.extend(self.secrets.into_iter().map(|write| Self { secrets: vec![write], ..none() }));
         all.extend(self.deletions.into_iter().map(|deletion| Self { deletions: vec![deletion], ..none() }));
+        all.extend(self.expired.into_iter().map(|removal| Self { expired: vec![removal], ..none() }));
         all.extend(self.resources.into_iter().map(|create| Self { resources: vec![create], ..none() }));
         all.extend(self.statuses.into_iter().map(|patch| Self { statuses: vec![patch], ..none() }));
         all.extend(self.events.into_iter().map(|event| Self { events: vec![event], ..none() }));
@@ -82,6 +88,17 @@ pub struct SecretDeletion {
     pub uid: Option<String>,
     /// Another, where it is known: a Secret that has changed since it was seen is left alone, and the next plan looks at it again.
     pub resource_version: Option<String>,
+}
+
+/// A client that registered itself and that nobody uses any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRemoval {
+    /// The OidcClient.
+    pub key: ObjectKey,
+    /// A precondition of the deletion where it is known: another client of this name is left alone.
+    pub uid: Option<String>,
+    /// Another: a client that was changed or used since it was seen is left alone, and the next plan looks at it again.
+    pub resource_version: Option<u64>,
 }
 
 /// A resource to create, never to update.

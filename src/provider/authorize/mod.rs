@@ -47,7 +47,7 @@ pub(crate) use self::{
     response_mode::ResponseMode,
 };
 use super::{
-    Call, ErrorCode, InvalidParams, OAuthError, Params,
+    Call, ErrorCode, InvalidParams, OAuthError, Params, register,
     steps::Steps,
     visit::{Visit, see_other},
 };
@@ -91,6 +91,7 @@ async fn answer(visit: &mut Visit<'_>, params: &Params, is_post: bool) -> Respon
         Err(refusal) => return refuse(visit, refusal),
     };
     set_client(&request.client.id);
+    register::note_use(call, &request.client);
     // A form of another site comes without our cookies (SameSite=Lax), the redirect after it with them.
     if is_post && visit.cookies.is_empty() && request.encoded.len() <= MAX_BOUNCED {
         return see_other(&format!("{}?{}", call.realm.issuer.endpoint("/authorize"), request.encoded));

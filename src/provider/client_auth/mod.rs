@@ -22,7 +22,7 @@ use axum::http::HeaderMap;
 
 pub use self::jwks_uri::JwksCache;
 use self::{presented::Presented, refusal::Refusal};
-use super::{Call, OAuthError, Params};
+use super::{Call, OAuthError, Params, register};
 use crate::{realm::Client, telemetry::request::set_client};
 
 /// A client that has shown who it is.
@@ -71,6 +71,7 @@ pub(crate) async fn authenticate(
         Err(refusal) => return Err(refusal.into_error()),
     };
     set_client(&authenticated.client.id);
+    register::note_use(call, &authenticated.client);
     Ok(authenticated)
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Metadata<'a> {
     introspection_endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
     /// OpenID Connect RP-Initiated Logout 1.0 section 2.1.
     #[serde(skip_serializing_if = "Option::is_none")]
     end_session_endpoint: Option<String>,
@@ -108,6 +110,7 @@ impl<'a> Metadata<'a> {
             jwks_uri: url(Endpoint::Jwks),
             introspection_endpoint: url(Endpoint::Introspect),
             revocation_endpoint: url(Endpoint::Revoke),
+            registration_endpoint: url(Endpoint::Register),
             end_session_endpoint: url(Endpoint::Logout),
             scopes_supported: scopes(realm).map(|scope| &*scope.name).collect(),
             response_types_supported: response_types(realm),

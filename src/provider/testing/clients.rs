@@ -7,6 +7,7 @@ use crate::{
         AccessTokenFormat, AuthMethod, AuthenticationDefaults, Client, ClientAuthentication, ClientId, ClientKeys,
         ClientSecret, Consent, GrantType, Incarnation, LogoutPolicy, ObjectName, Pairwise, Presentations, Protection,
         RedirectUri, RefreshPolicy, RefreshRotation, RequestObjectPolicy, ResponseType, SubjectPolicy, TokenPolicy,
+        registration::RegistrationUse,
     },
 };
 
@@ -49,6 +50,8 @@ pub(crate) fn client(id: &str) -> ClientBuilder {
         logout: LogoutPolicy::default(),
         initiate_login_uri: None,
         presentation: Presentations::default(),
+        registration: None,
+        registration_use: RegistrationUse::default(),
     })
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn realm() -> RealmBuilder {
         response_types: vec![ResponseType::Code],
         web_finger_domains: Vec::new(),
         allowed_networks: Vec::new(),
+        registration: None,
     };
     RealmBuilder {
         name: ObjectName::new("identity", "staff"),
@@ -134,6 +135,7 @@ impl RealmBuilder {
             clients: self.clients.into_iter().map(|client| (client.0.id.clone(), Arc::new(client.0))).collect(),
             usernames: users.iter().map(|user| (user.username.to_lowercase().into(), user.subject.clone())).collect(),
             users: users.into_iter().map(|user| (user.subject.clone(), user)).collect(),
+            initial_access_tokens: Arc::default(),
         }
     }
 

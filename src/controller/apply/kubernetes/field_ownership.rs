@@ -18,7 +18,11 @@ use super::{FIELD_MANAGER, apply_params};
 ///
 /// # Errors
 /// Those of the API server, a conflict where somebody was quicker among them.
-pub(super) async fn apply(api: &Api<Secret>, name: &str, mut manifest: Secret) -> kube::Result<Option<Secret>> {
+pub(in crate::controller) async fn apply(
+    api: &Api<Secret>,
+    name: &str,
+    mut manifest: Secret,
+) -> kube::Result<Option<Secret>> {
     let found = api.get_metadata(name).await?;
     let is_meant = |meant: &Option<String>, found: Option<String>| meant.is_none() || *meant == found;
     if !is_meant(&manifest.metadata.uid, found.uid())

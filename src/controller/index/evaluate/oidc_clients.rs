@@ -13,7 +13,10 @@ use crate::{
         },
         source::{Kind, ObjectKey},
     },
-    realm::{Client, ClientAuthentication, ClientId, ClientSecret, GrantType, Incarnation, ObjectName, SubjectPolicy},
+    realm::{
+        Client, ClientAuthentication, ClientId, ClientSecret, GrantType, Incarnation, ObjectName, SubjectPolicy,
+        registration::RegistrationUse,
+    },
 };
 
 pub(in super::super) fn evaluate(index: &mut Index) {
@@ -74,7 +77,13 @@ fn judge(index: &mut Index, name: &ObjectName) {
 }
 
 fn judge_one(index: &Index, name: &ObjectName, record: &Record<api::OidcClient>) -> (ClientState, Option<Client>) {
-    let mut state = ClientState { verdict: verdict_of(record), realm: None, client_id: None, credential: None };
+    let mut state = ClientState {
+        verdict: verdict_of(record),
+        realm: None,
+        client_id: None,
+        credential: None,
+        registration_use: RegistrationUse::default(),
+    };
     let Some(spec) = &record.spec else { return (state, None) };
     state.realm = Some(spec.realm.clone());
     let serving = match index.serving(&spec.realm) {
@@ -106,7 +115,10 @@ fn judge_one(index: &Index, name: &ObjectName, record: &Record<api::OidcClient>)
     };
     let Ok(secrets) = secrets(index, &owner, record, spec, &mut state) else { return (state, None) };
     state.verdict.is_served = true;
-    (state, Some(Client { subject, ..client(name, record, spec, client_id, &serving.spec, secrets) }))
+    let used = index.states.clients.get(name).map(|old| old.registration_use.clone()).unwrap_or_default();
+    state.registration_use = used.clone();
+    let client = client(name, record, spec, client_id, &serving.spec, (secrets, used));
+    (state, Some(Client { subject, ..client }))
 }
 
 /// Without these it is served, and narrower than it was meant.
@@ -170,7 +182,8 @@ fn secrets(
     if length < spec.min_secret_length {
         state.verdict.resolved.push(references::short_secret(&spec.secret, length, spec.min_secret_length));
     }
-    let mut secrets = vec![known(&current.id, &current.value, None)?];
+    let end = spec.registration.as_ref().and_then(|registration| registration.secret_expires_at);
+    let mut secrets = vec![known(&current.id, &current.value, end)?];
     let mut formers = None;
     if let Some(Previous { id, valid_until, value }) = previous {
         let mut secret = known(&id, &value, Some(valid_until))?;
@@ -216,7 +229,7 @@ fn client(
     spec: &OidcClientSpec,
     id: ClientId,
     realm: &RealmSpec,
-    secrets: Vec<ClientSecret>,
+    (secrets, registration_use): (Vec<ClientSecret>, RegistrationUse),
 ) -> Client {
     Client {
         display_name: spec.display_name.clone().unwrap_or_else(|| id.as_str().into()),
@@ -247,6 +260,8 @@ fn client(
         logout: spec.logout.clone(),
         initiate_login_uri: spec.initiate_login_uri.clone(),
         presentation: spec.presentation.clone(),
+        registration: spec.registration.clone(),
+        registration_use,
     }
 }
 

@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 
 use super::{super::Index, verdict_of};
 use crate::{
     api,
     controller::{
-        checks::{Finding, Reason, Verdict, conflicts, references},
+        checks::{Finding, Reason, Verdict, conflicts, ownership, references},
         index::{
             record::Record,
             spec::RealmSpec,
@@ -12,10 +14,15 @@ use crate::{
         },
         source::Kind,
     },
-    realm::{AccessTokenFormat, MIN_SALT_LENGTH, ObjectName, PairwiseSalt, TokenPolicy},
+    realm::{
+        AccessTokenFormat, MIN_SALT_LENGTH, ObjectName, PairwiseSalt, TokenPolicy,
+        registration::{InitialAccessToken, TokenHash},
+    },
 };
 
 const FIELD: &str = "spec.issuer";
+/// A shorter token could be guessed.
+const MIN_TOKEN_LENGTH: usize = 16;
 
 pub(in super::super) fn evaluate(index: &mut Index) {
     let mut names = index.take_dirty(Kind::Realm);
@@ -51,8 +58,13 @@ fn judge(index: &mut Index, name: &ObjectName) {
         }
     };
     verdict.is_served = serving.is_some();
+    let tokens = serving.as_ref().map(|serving| initial_access_tokens(index, name, serving, &mut verdict));
     match &serving {
-        Some(serving) => index.served.put(name, &serving.issuer, &serving.spec.settings, serving.salt.as_ref()),
+        Some(serving) => {
+            index.served.put(name, &serving.issuer, &serving.spec.settings, serving.salt.as_ref());
+            let tokens: Arc<[_]> = tokens.unwrap_or_default().into();
+            index.served.change(name, |realm| realm.initial_access_tokens = tokens);
+        }
         None => index.served.remove(name),
     }
     let (unchanged, algorithms, longest_token) = match old {
@@ -89,6 +101,38 @@ fn salt(index: &Index, name: &ObjectName, spec: &RealmSpec) -> Result<Option<Pai
         return Ok(PairwiseSalt::new(&[0; MIN_SALT_LENGTH]));
     }
     references::salt(index.world.secrets.at(&name.namespace, secret), secret).map(Some)
+}
+
+/// The tokens that let their holders register clients, as far as their Secrets can be read.
+fn initial_access_tokens(
+    index: &Index,
+    name: &ObjectName,
+    serving: &Serving,
+    verdict: &mut Verdict,
+) -> Vec<InitialAccessToken> {
+    if !index.options.sees_secrets {
+        return Vec::new();
+    }
+    let mut tokens = Vec::new();
+    for (at, token) in serving.spec.initial_access_tokens.iter().enumerate() {
+        let field = format!("spec.registration.initialAccessTokens[{at}].name");
+        let seen = index.world.secrets.at(&name.namespace, &token.name);
+        match ownership::read_entry(seen, &token.name, "token", &field).map(ownership::line) {
+            Ok(value) if value.len() < MIN_TOKEN_LENGTH => {
+                let message =
+                    format!("the token in the Secret {} has fewer than {MIN_TOKEN_LENGTH} characters", token.name);
+                verdict.resolved.push(Finding::new(Reason::SecretInvalid, field, message));
+            }
+            Ok(value) => tokens.push(InitialAccessToken {
+                name: token.name.clone(),
+                hash: TokenHash::of(value),
+                expires_at: token.expires_at,
+                max_uses: token.max_uses,
+            }),
+            Err(finding) => verdict.resolved.push(finding),
+        }
+    }
+    tokens
 }
 
 /// The longest lifetime of what is signed under this policy.

@@ -5,6 +5,7 @@ mod client_metadata;
 mod group;
 mod oidc_client;
 mod realm;
+mod registration;
 mod signing_key;
 mod template;
 mod user;
@@ -15,6 +16,7 @@ pub use binding::{BindingSpec, Entry, Facts, SecretRotation};
 pub use group::GroupSpec;
 pub use oidc_client::{ClientSecretSpec, OidcClientSpec, Scopes};
 pub use realm::RealmSpec;
+pub use registration::InitialAccessTokenSpec;
 pub use signing_key::{KeySource, SigningKeySpec};
 pub use user::UserSpec;
 

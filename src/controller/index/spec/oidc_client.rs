@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     api,
-    controller::{checks::key_lifecycle::seconds, source::FieldProblem},
+    controller::{checks::key_lifecycle::seconds, marks, source::FieldProblem},
     jose::{Algorithm, JwsAlgorithm, foreign::ForeignKeys},
     realm::{
         AccessTokenFormat, AuthMethod, AuthenticationDefaults, ClientId, ClientKeys, Consent, GrantType, LogoutPolicy,
         ObjectName, Presentations, Protection, RedirectUri, RefreshRotation, RequestObjectPolicy, ResponseType,
-        SubjectType, TokenPolicy,
+        SubjectType, TokenPolicy, registration::Registration,
     },
 };
 
@@ -74,6 +74,8 @@ pub struct OidcClientSpec {
     pub access_groups: Vec<Arc<str>>,
     /// Whether people are asked.
     pub consent: Consent,
+    /// How it was registered, where it registered itself.
+    pub registration: Option<Arc<Registration>>,
     tokens: TokenOverrides,
 }
 
@@ -167,6 +169,7 @@ impl TryFrom<&api::OidcClient> for OidcClientSpec {
         client_metadata::check_recipients(spec, &keys, &mut problems);
         let shared = |texts: &[String]| texts.iter().map(|text| Arc::from(text.as_str())).collect();
         let uris = &spec.post_logout_redirect_uris;
+        let registration = marks::registration(&client.metadata).map(Arc::new);
         let parsed = Self {
             realm: realm_name(&spec.realm_ref, client.metadata.namespace.as_deref()),
             client_id: spec.client_id.as_deref().map(ClientId::new),
@@ -199,17 +202,19 @@ impl TryFrom<&api::OidcClient> for OidcClientSpec {
             initiate_login_uri: client_metadata::shared(&spec.initiate_login_uri),
             presentation: client_metadata::presentation(spec),
             access_groups: shared(&spec.access.groups),
+            // For one that registered itself nobody vouches.
             consent: match spec.consent {
-                api::Consent::Skip => Consent::Skip,
-                api::Consent::Ask => Consent::Ask,
+                api::Consent::Skip if registration.is_none() => Consent::Skip,
+                _ => Consent::Ask,
             },
+            registration,
             tokens: overrides(&spec.tokens),
         };
         problems.finish(parsed)
     }
 }
 
-fn method(name: api::TokenEndpointAuthMethod) -> AuthMethod {
+pub(super) fn method(name: api::TokenEndpointAuthMethod) -> AuthMethod {
     match name {
         api::TokenEndpointAuthMethod::None => AuthMethod::None,
         api::TokenEndpointAuthMethod::ClientSecretBasic => AuthMethod::ClientSecretBasic,
@@ -265,10 +270,20 @@ fn check_keys(credentials: &api::Credentials, method: AuthMethod, problems: &mut
 }
 
 fn keys(credentials: &api::Credentials, problems: &mut Problems) -> ClientKeys {
-    match (&credentials.jwks, &credentials.jwks_uri) {
+    public_keys(credentials.jwks.as_ref(), credentials.jwks_uri.as_deref(), "spec.credentials", problems)
+}
+
+/// The keys of somebody else; `field` is where `jwks` and `jwksUri` stand.
+pub(super) fn public_keys(
+    jwks: Option<&api::Jwks>,
+    jwks_uri: Option<&str>,
+    field: &str,
+    problems: &mut Problems,
+) -> ClientKeys {
+    match (jwks, jwks_uri) {
         (None, None) => ClientKeys::None,
         (Some(_), Some(_)) => {
-            problems.push("spec.credentials", "jwks and jwksUri exclude one another (RFC 7591 section 2)");
+            problems.push(field, "jwks and jwksUri exclude one another (RFC 7591 section 2)");
             ClientKeys::None
         }
         (Some(jwks), None) => {
@@ -276,14 +291,14 @@ fn keys(credentials: &api::Credentials, problems: &mut Problems) -> ClientKeys {
             match parsed.filter(|keys| !keys.is_empty()) {
                 Some(keys) => ClientKeys::Inline(Arc::new(keys)),
                 None => {
-                    problems.push("spec.credentials.jwks", "it holds no key that can be used");
+                    problems.push(format!("{field}.jwks"), "it holds no key that can be used");
                     ClientKeys::None
                 }
             }
         }
-        (None, Some(uri)) if may_be_fetched(uri) => ClientKeys::Uri(uri.as_str().into()),
+        (None, Some(uri)) if may_be_fetched(uri) => ClientKeys::Uri(uri.into()),
         (None, Some(_)) => {
-            problems.push("spec.credentials.jwksUri", "it must be https, or http on a loopback address");
+            problems.push(format!("{field}.jwksUri"), "it must be https, or http on a loopback address");
             ClientKeys::None
         }
     }

@@ -2,7 +2,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ipnet::IpNet;
 
-use super::{Problems, access_token_format, algorithm, grant_type, refresh_rotation, response_type, subject_type};
+use super::{
+    InitialAccessTokenSpec, Problems, access_token_format, algorithm, grant_type, refresh_rotation, registration,
+    response_type, subject_type,
+};
 use crate::{
     api,
     controller::source::FieldProblem,
@@ -26,6 +29,8 @@ pub struct RealmSpec {
     default_keys: bool,
     /// Who may attach.
     pub allowed: api::Allowed,
+    /// The Secrets with tokens that let their holders register clients.
+    pub initial_access_tokens: Vec<InitialAccessTokenSpec>,
 }
 
 /// The first segments of the routes below an issuer. An issuer with one of them in its path could hide an endpoint of the issuer
@@ -75,12 +80,14 @@ impl TryFrom<&api::Realm> for RealmSpec {
             problems.push("spec.pairwiseSaltSecretRef", "subjectType pairwise needs it");
         }
         let settings = Arc::new(settings(realm, &mut problems));
+        let initial_access_tokens = registration::initial_access_tokens(&realm.spec.registration, &mut problems);
         problems.finish(Self {
             issuer,
             settings,
             salt_secret: salt.map(|reference| reference.name.as_str().into()),
             default_keys: realm.spec.signing.default_keys == api::DefaultKeys::Create,
             allowed: realm.spec.allowed.clone(),
+            initial_access_tokens,
         })
     }
 }
@@ -98,6 +105,16 @@ fn settings(realm: &api::Realm, problems: &mut Problems) -> Settings {
     let claims = claims(&spec.claims, problems);
     let networks = &spec.outbound.allowed_networks;
     let name = || realm.metadata.name.as_deref().unwrap_or_default();
+    let scopes = scopes(&spec.scopes, &claims, problems);
+    let grant_types = in_order(&spec.allowed.oidc_clients.grant_types, grant_type);
+    let response_types = in_order(&spec.allowed.oidc_clients.response_types, response_type);
+    let bounds = registration::Bounds {
+        grant_types: &grant_types,
+        response_types: &response_types,
+        scopes: &scopes,
+        allowed: &spec.allowed.oidc_clients,
+    };
+    let registration = registration::policy(&spec.registration, &bounds, problems);
     Settings {
         display_name: spec.display_name.as_deref().unwrap_or_else(name).into(),
         tokens: Arc::new(tokens(&spec.tokens)),
@@ -115,10 +132,11 @@ fn settings(realm: &api::Realm, problems: &mut Problems) -> Settings {
         },
         login: login(&spec.login),
         web_finger_domains: spec.web_finger.domains.iter().map(|domain| domain.as_str().into()).collect(),
-        scopes: scopes(&spec.scopes, &claims, problems),
+        scopes,
         claims,
-        grant_types: in_order(&spec.allowed.oidc_clients.grant_types, grant_type),
-        response_types: in_order(&spec.allowed.oidc_clients.response_types, response_type),
+        grant_types,
+        response_types,
+        registration,
         allowed_networks: problems.each("spec.outbound.allowedNetworks", networks, |text| {
             text.parse::<IpNet>().map(|network| network.trunc())
         }),

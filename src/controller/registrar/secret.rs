@@ -1,0 +1,95 @@
+//! The Secret of a client that registered itself, as a plan would write it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret as KubeSecret;
+
+use crate::{
+    controller::{
+        checks::{key_lifecycle::later, requests::Answers},
+        credentials::{Credential, Credentials, Previous},
+        index::spec::{BindingSpec, ClientSecretSpec, OidcClientSpec},
+        marks,
+        plan::{BINDING_TYPE, Composition, SecretMode, SecretWrite},
+        source::{Kind, ObjectKey},
+    },
+    realm::{ClientId, Issuer, ObjectName},
+    secret::{NoEntropy, Secret, random, unguessable},
+};
+
+/// Whose Secret it is.
+pub(super) struct Owner<'a> {
+    pub name: &'a ObjectName,
+    pub uid: Option<String>,
+    pub issuer: &'a Issuer,
+    pub now: Timestamp,
+}
+
+/// The binding in which a secret stands that is ours to make.
+pub(super) fn binding(spec: &OidcClientSpec) -> Option<&BindingSpec> {
+    match &spec.secret {
+        ClientSecretSpec::Binding(binding) if binding.has_secret => Some(binding),
+        _ => None,
+    }
+}
+
+/// The Secret's name.
+pub(super) fn name(owner: &ObjectName, binding: &BindingSpec) -> ObjectName {
+    ObjectName::new(owner.namespace.clone(), binding.name.clone())
+}
+
+/// A first secret.
+pub(super) fn first(owner: &Owner<'_>, spec: &OidcClientSpec, binding: &BindingSpec) -> Result<SecretWrite, NoEntropy> {
+    write(owner, spec, binding, (None, Answers::default()), SecretMode::Create)
+}
+
+/// Another secret over the one that stands there, which is accepted for the overlap.
+pub(super) fn next(
+    owner: &Owner<'_>,
+    spec: &OidcClientSpec,
+    binding: &BindingSpec,
+    standing: &KubeSecret,
+) -> Result<SecretWrite, NoEntropy> {
+    let previous = value(standing, binding).map(|value| Previous {
+        id: marks::annotation(standing, marks::CREDENTIAL_ID).unwrap_or("former").into(),
+        valid_until: later(owner.now, binding.rotation.overlap),
+        value,
+    });
+    write(owner, spec, binding, (previous, Answers::of(standing)), SecretMode::over(standing))
+}
+
+fn write(
+    owner: &Owner<'_>,
+    spec: &OidcClientSpec,
+    binding: &BindingSpec,
+    (previous, answers): (Option<Previous>, Answers),
+    mode: SecretMode,
+) -> Result<SecretWrite, NoEntropy> {
+    let client_id = spec.client_id.clone().unwrap_or_else(|| ClientId::new(owner.name.name.clone()));
+    // Kubernetes keeps times in whole seconds.
+    let issued_at = Timestamp::from_second(owner.now.as_second()).unwrap_or(owner.now);
+    let id: Arc<str> = random::<9>()?.into();
+    let current = Credential { id, issued_at: Some(issued_at), value: Secret::new(unguessable()?) };
+    let credentials = Credentials { current, previous, answers, is_taken: false };
+    let composition = Composition {
+        key: &ObjectKey { kind: Kind::OidcClient, name: owner.name.clone() },
+        uid: owner.uid.clone(),
+        binding,
+        client_id: &client_id,
+        issuer: owner.issuer,
+        taken_from: None,
+    };
+    Ok(composition.secret(Some(&credentials), mode, BINDING_TYPE.to_owned()))
+}
+
+/// The client secret in a Secret of ours.
+pub(super) fn value(secret: &KubeSecret, binding: &BindingSpec) -> Option<Secret> {
+    let entry = marks::annotation(secret, marks::SECRET_ENTRY).or(binding.secret_entry())?;
+    marks::entry(secret, entry).filter(|value| !value.is_empty()).map(Secret::new)
+}
+
+/// The client secret that is to be written.
+pub(super) fn written(write: &SecretWrite, binding: &BindingSpec) -> Option<Secret> {
+    write.data.get(binding.secret_entry()?).cloned()
+}
