@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    api::{RECONCILE_ANNOTATION, RECONCILE_DISABLED, ROTATE_ANNOTATION, RealmRef},
+    api::{RECONCILE_ANNOTATION, RECONCILE_DISABLED, REGISTERED_LABEL, REGISTERED_VALUE, ROTATE_ANNOTATION, RealmRef},
     plugin::names::Kind,
 };
 
@@ -49,6 +49,8 @@ pub struct Seen {
     pub is_deleting: bool,
     /// The annotation that asks for a rotation.
     pub rotate: Option<String>,
+    /// A client that registered itself.
+    pub is_registered: bool,
     spec: Value,
     status: Value,
 }
@@ -63,6 +65,7 @@ impl Seen {
             annotation(ROTATE_ANNOTATION),
         );
         let is_deleting = object.metadata.deletion_timestamp.is_some();
+        let is_registered = object.labels().get(REGISTERED_LABEL).is_some_and(|value| value == REGISTERED_VALUE);
         let (uid, generation) = (object.uid(), object.metadata.generation);
         let mut data = object.data;
         let mut part = |name: &str| data.get_mut(name).map(Value::take).unwrap_or_default();
@@ -75,7 +78,21 @@ impl Seen {
             _ => realm(&spec, &place.namespace),
         };
         let observed = status.get("observedGeneration").and_then(Value::as_i64);
-        Self { kind, place, realm, uid, generation, observed, conditions, is_frozen, is_deleting, rotate, spec, status }
+        Self {
+            kind,
+            place,
+            realm,
+            uid,
+            generation,
+            observed,
+            conditions,
+            is_frozen,
+            is_deleting,
+            rotate,
+            is_registered,
+            spec,
+            status,
+        }
     }
 
     /// The condition of this type.

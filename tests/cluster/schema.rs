@@ -61,6 +61,17 @@ fn good() -> Vec<Value> {
             "pkce": "PublicClients",
             "outbound": {"allowedNetworks": ["10.0.0.0/8", "fd00::/8"]},
             "login": {"passwords": "Enabled", "lockout": {"maxFailures": 10, "window": "5m", "duration": "15m"}},
+            "registration": {
+                "mode": "InitialAccessToken",
+                "initialAccessTokens": [{"name": "partners", "maxUses": 10, "expiresAt": "2027-01-31T12:00:00+01:00"}],
+                "grantTypes": ["authorization_code"], "responseTypes": ["code"], "scopes": ["openid"],
+                "redirectHosts": ["*.example.com"], "tokenEndpointAuthMethods": ["none"], "applicationTypes": ["native"],
+                "linkHosts": "OfRedirectUris", "clientSecretLifetime": "90d", "unusedAfter": "30d", "maxClients": 50,
+                "rotateAccessTokens": "Always",
+                "softwareStatements": {"required": true, "issuers": [
+                    {"issuer": "https://statements.example", "jwksUri": "https://statements.example/jwks"},
+                ]},
+            },
             "scopes": [{"name": "department", "description": "Your department", "claims": ["department"]}],
             "claims": [{"name": "department", "expression": "user.attributes.department[0]"}],
             "allowed": {
@@ -154,6 +165,24 @@ fn realms() -> Vec<(&'static str, Value)> {
         ("the name of a Realm must have at most 63 characters", named(realm(json!({})), "a".repeat(64))),
         ("must be one line without control characters", realm(json!({"displayName": "two\nlines"}))),
         ("subjectType pairwise needs pairwiseSaltSecretRef", realm(json!({"subjectType": "pairwise"}))),
+        (
+            "mode InitialAccessToken needs at least one of initialAccessTokens",
+            realm(json!({"registration": {"mode": "InitialAccessToken"}})),
+        ),
+        (
+            "where software statements are required, somebody's must be trusted: name one of issuers",
+            realm(json!({"registration": {"softwareStatements": {"required": true}}})),
+        ),
+        (
+            "a software statement is verified with the keys of jwks or of jwksUri: give one of them",
+            realm(json!({"registration": {"softwareStatements": {"issuers": [{"issuer": "https://a.example"}]}}})),
+        ),
+        (
+            "must be a time such as 2027-01-31T12:00:00Z (RFC 3339)",
+            realm(
+                json!({"registration": {"initialAccessTokens": [{"name": "a", "expiresAt": "2027-01-31 at twelve"}]}}),
+            ),
+        ),
         ("must be one second or more", realm(json!({"tokens": {"idToken": "0s"}}))),
         (
             "must be a duration in whole numbers with the units d, h, m and s, such as 90s, 10m, 1h30m or 30d",

@@ -137,8 +137,13 @@ async fn a_foreign_secret_is_reported_and_left_alone() {
     assert_eq!(writer.namespace.secret("theirs", SOON).await["value"], "theirs");
 
     let name = ObjectName::new(&*writer.namespace.name, "theirs");
-    let deletion =
-        SecretDeletion { name, subject: writer.key(Kind::Realm, "staff"), uid: None, resource_version: None };
+    let deletion = SecretDeletion {
+        name,
+        subject: writer.key(Kind::Realm, "staff"),
+        uid: None,
+        resource_version: None,
+        credential: None,
+    };
     let outcome = writer.applier.apply(Plan { deletions: vec![deletion], ..Plan::default() }).await;
     assert!(is_quiet(&outcome));
     assert_eq!(writer.namespace.secret("theirs", SOON).await["value"], "theirs", "nor is it deleted");
@@ -241,7 +246,13 @@ async fn a_generated_secret_is_deleted_if_it_is_the_one_that_is_meant() {
     let uid = writer.secrets().get("old").await.unwrap().uid();
     let delete = async |uid: Option<String>| {
         let name = ObjectName::new(&*writer.namespace.name, "old");
-        let deletion = SecretDeletion { name, subject: writer.key(Kind::Realm, "staff"), uid, resource_version: None };
+        let deletion = SecretDeletion {
+            name,
+            subject: writer.key(Kind::Realm, "staff"),
+            uid,
+            resource_version: None,
+            credential: None,
+        };
         writer.applier.apply(Plan { deletions: vec![deletion], ..Plan::default() }).await
     };
     let outcome = delete(Some("00000000-0000-0000-0000-000000000000".into())).await;

@@ -32,4 +32,5 @@ mod plugin_explain;
 mod plugin_token;
 mod protected_tokens;
 mod reference;
+mod register;
 mod tour;

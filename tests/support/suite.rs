@@ -5,6 +5,8 @@
 
 #[path = "agent.rs"]
 pub mod agent;
+#[path = "registrant.rs"]
+pub mod registrant;
 #[path = "relying_party.rs"]
 pub mod relying_party;
 #[path = "served.rs"]
@@ -12,6 +14,8 @@ pub mod served;
 
 #[path = "suite_code_flow.rs"]
 mod code_flow;
+#[path = "suite_registration.rs"]
+mod registration;
 #[path = "suite_resources.rs"]
 mod resources;
 #[path = "suite_rotation.rs"]
@@ -20,6 +24,7 @@ mod rotation;
 mod tokens;
 
 pub use code_flow::*;
+pub use registration::*;
 pub use resources::*;
 pub use rotation::*;
 pub use tokens::*;
@@ -63,6 +68,10 @@ macro_rules! conformance {
             form_post_answers_by_a_form
             only_members_of_the_access_groups_get_in
             logout_ends_the_session
+            a_client_registers_itself_and_is_usable_at_once
+            a_registered_client_looks_after_itself
+            an_initial_access_token_is_good_for_so_many_clients
+            a_registered_client_that_nobody_uses_is_removed
         }
     };
     ($served:path: $($rule:ident)+) => {

@@ -81,6 +81,9 @@ impl DirectoryApplier {
 
     fn delete_secret(&self, deletion: &SecretDeletion, outcome: &mut ApplyOutcome) -> Result<(), WriteError> {
         let path = file(self.root.join("secrets"), &deletion.name)?;
+        if is_another(&path, deletion) {
+            return Ok(());
+        }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(WriteError::Io { path, source: error });
@@ -224,6 +227,14 @@ fn create<T: Serialize>(path: &Path, content: &T, is_ours: impl Fn(&str) -> bool
         Err(error) if error.kind() == io::ErrorKind::NotFound => replace(path, content).map(|()| Created::New),
         Err(source) => Err(WriteError::Io { path: path.to_owned(), source }),
     }
+}
+
+/// True where a Secret holds another client secret than the one that is to go.
+fn is_another(path: &Path, deletion: &SecretDeletion) -> bool {
+    let found = fs::read_to_string(path).map(Zeroizing::new).ok();
+    let secret: Option<Secret> = found.and_then(|found| serde_saphyr::from_str(&found).ok());
+    let credential = secret.as_ref().and_then(|secret| marks::annotation(secret, marks::CREDENTIAL_ID));
+    credential.is_some() && credential != deletion.credential.as_deref()
 }
 
 fn is_our_secret(found: &str) -> bool {

@@ -20,7 +20,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use serde_json::Value;
 
-use super::source::{Kind, ObjectKey};
+use super::{
+    marks,
+    source::{Kind, ObjectKey},
+};
 use crate::{api::SigningKey, realm::ObjectName};
 
 pub(super) use bindings::{BINDING_TYPE, Composition};
@@ -88,6 +91,8 @@ pub struct SecretDeletion {
     pub uid: Option<String>,
     /// Another, where it is known: a Secret that has changed since it was seen is left alone, and the next plan looks at it again.
     pub resource_version: Option<String>,
+    /// The same where there is no cluster: one that holds another client secret by now is left alone.
+    pub credential: Option<String>,
 }
 
 /// A client that registered itself and that nobody uses any more.
@@ -166,7 +171,8 @@ impl SecretDeletion {
     /// Of this Secret as it was seen.
     pub fn of(name: &ObjectName, secret: &KubeSecret, subject: &ObjectKey) -> Self {
         let (uid, resource_version) = (secret.metadata.uid.clone(), secret.metadata.resource_version.clone());
-        Self { name: name.clone(), subject: subject.clone(), uid, resource_version }
+        let credential = marks::annotation(secret, marks::CREDENTIAL_ID).map(str::to_owned);
+        Self { name: name.clone(), subject: subject.clone(), uid, resource_version, credential }
     }
 
     /// The Secret as a key.

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{
     document::{self, Valid},
-    secret::{self, Owner},
+    secret::{self, Change, Owner},
 };
 use crate::{
     api::OidcClient,
@@ -85,12 +85,13 @@ impl DirectoryRegistrar {
         Ok(secret.filter(|secret| marks::owner(secret).as_ref() == Some(&key)))
     }
 
-    fn write_secret(&self, owner: &Owner<'_>, spec: &OidcClientSpec, renews: bool) -> Result<(), RegistrarError> {
+    fn write_secret(&self, owner: &Owner<'_>, spec: &OidcClientSpec, change: Change) -> Result<(), RegistrarError> {
         let Some(binding) = secret::binding(spec) else { return Ok(()) };
         let write = match self.secret(owner.name, binding)? {
             None => secret::first(owner, spec, binding)?,
-            Some(_) if !renews => return Ok(()),
-            Some(standing) => secret::next(owner, spec, binding, &standing)?,
+            Some(_) if change == Change::None => return Ok(()),
+            Some(standing) if change == Change::Next => secret::next(owner, spec, binding, &standing)?,
+            Some(standing) => secret::anew(owner, spec, binding, &standing)?,
         };
         Ok(replace(&secret_file(&self.state, &write.name)?, &write.manifest())?)
     }
@@ -100,7 +101,7 @@ impl DirectoryRegistrar {
         let Valid { object, spec } = document::new_object(new, &name)?;
         // The Secret first: the controller must not find a client without one, and make another.
         let owner = Owner { name: &name, uid: None, issuer: &new.issuer, now: new.now };
-        self.write_secret(&owner, &spec, false)?;
+        self.write_secret(&owner, &spec, Change::New)?;
         replace(&self.file(&name)?, &object)?;
         self.read_now(&name)?.ok_or(RegistrarError::Conflict)
     }
@@ -131,10 +132,12 @@ impl DirectoryRegistrar {
         if version != client.version {
             return Err(RegistrarError::Conflict);
         }
+        let change = Change::of(OidcClientSpec::try_from(&object).ok().as_ref(), update.renews_secret);
         let Valid { object, spec } = document::changed_object(&object, update.metadata.as_ref(), &update.registration)?;
         let owner = Owner { name: &client.name, uid: None, issuer: &update.issuer, now: update.now };
-        self.write_secret(&owner, &spec, update.renews_secret)?;
+        // Long before the controller has seen the one, the other is there.
         replace(&self.file(&client.name)?, &object)?;
+        self.write_secret(&owner, &spec, change)?;
         self.read_now(&client.name)?.ok_or(RegistrarError::Conflict)
     }
 

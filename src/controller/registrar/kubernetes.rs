@@ -7,11 +7,11 @@ use kube::{
     Api, Client, Error, ResourceExt,
     api::{DeleteParams, PostParams, Preconditions},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{
     document::{self, Valid},
-    secret::{self, Owner},
+    secret::{self, Change, Owner},
 };
 use crate::{
     api::OidcClient,
@@ -32,6 +32,9 @@ use crate::{
 const REGISTRATION_MANAGER: &str = "realmkeeper-registration";
 /// A request that takes longer has failed.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// A Secret that somebody else writes at the same time is written again so often, with this pause.
+const ATTEMPTS: usize = 10;
+const PAUSE: Duration = Duration::from_millis(50);
 /// The watches of other replicas tell them within this time, as a rule.
 const SPREAD: Duration = Duration::from_millis(250);
 
@@ -81,26 +84,41 @@ impl KubernetesRegistrar {
         Ok(found.filter(|secret| marks::owner(secret).as_ref() == Some(&key)))
     }
 
-    /// The secret that the client has from now on.
+    /// The secret that the client has from now on. The holder of the Lease may be writing it too: then it is looked at again.
     async fn secret_after(
         &self,
         owner: &Owner<'_>,
         spec: &OidcClientSpec,
-        renews: bool,
+        change: Change,
     ) -> Result<Option<Secret>, RegistrarError> {
-        let Some(binding) = secret::binding(spec) else { return Ok(None) };
-        match self.standing_secret(owner.name, binding).await? {
-            None => self.first_secret(owner, spec).await,
-            Some(standing) if !renews => Ok(secret::value(&standing, binding)),
-            Some(standing) => {
-                let write = secret::next(owner, spec, binding, &standing)?;
-                let api = self.secrets(&owner.name.namespace);
-                ask(field_ownership::apply(&api, &binding.name, write.manifest()))
-                    .await?
-                    .ok_or(RegistrarError::Conflict)?;
-                Ok(secret::written(&write, binding))
+        for _ in 0..ATTEMPTS {
+            match self.try_secret_after(owner, spec, change).await {
+                Err(RegistrarError::Conflict) => sleep(PAUSE).await,
+                result => return result,
             }
         }
+        Err(RegistrarError::Unavailable("the client's Secret is changed all the time".into()))
+    }
+
+    async fn try_secret_after(
+        &self,
+        owner: &Owner<'_>,
+        spec: &OidcClientSpec,
+        change: Change,
+    ) -> Result<Option<Secret>, RegistrarError> {
+        let Some(binding) = secret::binding(spec) else { return Ok(None) };
+        let Some(standing) = self.standing_secret(owner.name, binding).await? else {
+            return self.first_secret(owner, spec).await;
+        };
+        let write = match change {
+            Change::None => return Ok(secret::value(&standing, binding)),
+            Change::Next => secret::next(owner, spec, binding, &standing)?,
+            Change::New => secret::anew(owner, spec, binding, &standing)?,
+        };
+        let api = self.secrets(&owner.name.namespace);
+        let applied = ask(field_ownership::apply(&api, &binding.name, write.manifest())).await?;
+        applied.ok_or(RegistrarError::Conflict)?;
+        Ok(secret::written(&write, binding))
     }
 
     async fn object(&self, name: &ObjectName) -> Result<Option<OidcClient>, RegistrarError> {
@@ -153,10 +171,11 @@ impl ClientRegistrar for KubernetesRegistrar {
         if object.resource_version().as_deref() != Some(client.version.as_str()) {
             return Err(RegistrarError::Conflict);
         }
+        let change = Change::of(OidcClientSpec::try_from(&object).ok().as_ref(), update.renews_secret);
         let Valid { object, spec } = document::changed_object(&object, update.metadata.as_ref(), &update.registration)?;
         let made = self.replace(&object).await?;
         let owner = owner_of(&made, &client.name, &update.issuer, update.now);
-        let secret = self.secret_after(&owner, &spec, update.renews_secret).await?;
+        let secret = self.secret_after(&owner, &spec, change).await?;
         registered(&made, &spec, secret)
     }
 

@@ -59,6 +59,37 @@ pub(super) fn next(
     write(owner, spec, binding, (previous, Answers::of(standing)), SecretMode::over(standing))
 }
 
+/// Another secret over one that stands there and is not to be accepted any more.
+pub(super) fn anew(
+    owner: &Owner<'_>,
+    spec: &OidcClientSpec,
+    binding: &BindingSpec,
+    standing: &KubeSecret,
+) -> Result<SecretWrite, NoEntropy> {
+    write(owner, spec, binding, (None, Answers::of(standing)), SecretMode::over(standing))
+}
+
+/// What becomes of the secret with an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It stays.
+    None,
+    /// Another takes over, and it is accepted for a while.
+    Next,
+    /// It had none; one that is still there from before is about to be removed.
+    New,
+}
+
+impl Change {
+    pub(super) fn of(before: Option<&OidcClientSpec>, renews: bool) -> Self {
+        match before.is_some_and(|spec| binding(spec).is_some()) {
+            false => Self::New,
+            true if renews => Self::Next,
+            true => Self::None,
+        }
+    }
+}
+
 fn write(
     owner: &Owner<'_>,
     spec: &OidcClientSpec,

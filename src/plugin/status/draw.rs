@@ -188,6 +188,9 @@ impl Drawing {
         let detail = &entry.detail;
         let mut facts = Vec::new();
         facts.extend(detail.client_id.as_ref().map(|id| format!("client id {}", plain(id))));
+        if detail.registered {
+            facts.push("registered itself".to_owned());
+        }
         match (detail.token_endpoint_auth_method, &detail.credentials) {
             (Some(TokenEndpointAuthMethod::None), _) => facts.push("public".to_owned()),
             (Some(TokenEndpointAuthMethod::PrivateKeyJwt), None) => facts.push("without a secret".to_owned()),

@@ -148,6 +148,8 @@ pub struct SigningKeyDetail {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OidcClientDetail {
+    /// It registered itself.
+    pub registered: bool,
     /// The client identifier in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
@@ -339,6 +341,7 @@ fn oidc_client(seen: &Seen, found: &mut Vec<Problem>, now: Timestamp) -> OidcCli
     let due = current.and_then(|current| current.rotate_after.as_ref()).map(|time| time.0);
     found.extend(problems::overdue(seen, due, now));
     OidcClientDetail {
+        registered: seen.is_registered,
         client_id: status.client_id,
         token_endpoint_auth_method: seen.spec::<OidcClientSpec>().map(|spec| spec.auth_method()),
         secret_name: status.binding.map(|binding| binding.name),

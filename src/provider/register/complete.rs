@@ -1,14 +1,14 @@
 //! What a client asks for, made complete: each member that holds a default gets it, and each is held against the standards and the
 //! realm's policy, a rule a function (RFC 7591 section 2, OpenID Connect Registration section 2).
 
-use std::str::FromStr;
+use std::{collections::BTreeSet, str::FromStr};
 
 use super::{InvalidMetadata, links, redirect_uris};
 use crate::{
     jose::{Algorithm, JwsAlgorithm},
     provider::{Call, OAuthError},
     realm::{
-        AuthMethod, GrantType, ResponseType,
+        AuthMethod, GrantType, ResponseType, SubjectType,
         registration::{ApplicationType, ClientMetadata, RegistrationPolicy},
     },
 };
@@ -166,7 +166,7 @@ pub(super) fn uses_secret(metadata: &ClientMetadata) -> bool {
 /// True where something is authenticated or encrypted with the client's secret.
 fn needs_secret(metadata: &ClientMetadata) -> bool {
     let by_secret = |member: &&str| metadata.text(member).is_some_and(|name| name.starts_with("HS") || name == "dir");
-    SIGNED.iter().chain(&ENCRYPTED).any(|member| by_secret(member))
+    SIGNED.iter().chain(&ENCRYPTED).any(by_secret)
 }
 
 const SIGNED: [&str; 3] =
@@ -223,27 +223,23 @@ fn scope(context: &Context<'_>, metadata: &mut ClientMetadata) -> Result<(), Inv
 /// `subject_type` must be one that the realm supports; pairwise subjects of clients on several hosts need a sector (OpenID Connect Core
 /// section 8.1).
 fn subject_type(context: &Context<'_>, metadata: &mut ClientMetadata) -> Result<(), InvalidMetadata> {
-    let Some(name) = metadata.text("subject_type") else { return Ok(()) };
-    if !matches!(name, "public" | "pairwise") {
-        return Err(invalid("subject_type", "must be public or pairwise"));
-    }
-    if name == "pairwise" && !supports_pairwise(context.call) {
-        return Err(invalid("subject_type", "the realm has no pairwise subjects"));
-    }
-    let uris = metadata.texts("redirect_uris");
-    let mut hosts: Vec<_> =
-        uris.iter().filter_map(|uri| url::Url::parse(uri).ok()?.host_str().map(str::to_owned)).collect();
-    hosts.sort_unstable();
-    hosts.dedup();
-    if name == "pairwise" && hosts.len() > 1 && !metadata.has("sector_identifier_uri") {
+    const MEMBER: &str = "subject_type";
+    let realm = &context.call.realm;
+    let is_pairwise = match metadata.text(MEMBER) {
+        None => realm.settings.subject_type == SubjectType::Pairwise,
+        Some("public") => false,
+        Some("pairwise") if realm.salt.is_some() => true,
+        Some("pairwise") => return Err(invalid(MEMBER, "the realm has no pairwise subjects")),
+        Some(_) => return Err(invalid(MEMBER, "must be public or pairwise")),
+    };
+    let host = |uri: &str| url::Url::parse(uri).ok()?.host_str().map(str::to_owned);
+    let hosts: BTreeSet<_> = metadata.texts("redirect_uris").into_iter().filter_map(host).collect();
+    if is_pairwise && hosts.len() > 1 && !metadata.has("sector_identifier_uri") {
         let message = "redirect URIs on several hosts need a sector_identifier_uri for pairwise subjects";
         return Err(invalid("sector_identifier_uri", message));
     }
+    metadata.set(MEMBER, if is_pairwise { "pairwise" } else { "public" });
     Ok(())
-}
-
-fn supports_pairwise(_: &Call) -> bool {
-    false
 }
 
 /// RS256 by default, as OpenID Connect Registration section 2 has it, or what the realm signs with by default where it has no such key.

@@ -22,8 +22,12 @@ pub(super) fn fetched(context: &Context<'_>, metadata: &mut ClientMetadata) -> R
     let requests = metadata.texts("request_uris").into_iter().map(|uri| ("request_uris", uri));
     for (member, uri) in single.chain(requests) {
         let url = Url::parse(uri).map_err(|_| InvalidMetadata::new(member, "must be an absolute URI"))?;
-        let is_secure = url.scheme() == "https" && url.host().is_some();
-        if !is_secure && !(url.scheme() == "http" && is_own_machine(&url, networks)) {
+        let is_secure = match url.scheme() {
+            "https" => url.host().is_some(),
+            "http" => is_own_machine(&url, networks),
+            _ => false,
+        };
+        if !is_secure {
             return Err(InvalidMetadata::new(member, "must be https"));
         }
         if member != "request_uris" && url.fragment().is_some() {
