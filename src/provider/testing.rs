@@ -26,7 +26,7 @@ use serde_json::Value;
 pub(crate) use self::{
     clients::{ClientBuilder, LONG_SECRET, client},
     keys::{decryption_key, full_keyring, keyring, signer, signer_jwks},
-    realms::{RealmBuilder, UserBuilder, realm, user},
+    realms::{RealmBuilder, UserBuilder, open_registration, realm, user},
 };
 use super::{Authorization, Call, CodePayload, Endpoint, Peer, Provider};
 use crate::{

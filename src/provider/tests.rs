@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     Endpoint, Provider,
-    testing::{TestProvider, client, peer, realm},
+    testing::{TestProvider, client, open_registration, peer, realm},
 };
 use crate::{
     realm::{GrantType, Snapshot},
@@ -20,7 +20,8 @@ use crate::{
 const CROSS_ORIGIN: (&str, &str) = ("origin", "https://app.example");
 
 fn staff() -> TestProvider {
-    realm().client(client("app")).serve()
+    let every_endpoint = realm().settings(|settings| settings.registration = Some(open_registration()));
+    every_endpoint.client(client("app")).serve()
 }
 
 async fn status_of(request: Request<Body>) -> StatusCode {
@@ -125,7 +126,7 @@ async fn scripts_of_other_origins_reach_what_takes_no_cookie_and_no_page() {
 async fn every_answer_carries_the_common_headers() {
     let staff = staff();
     for endpoint in Endpoint::ALL {
-        let reply = staff.send(Method::PUT, endpoint.path(), &[("x-request-id", "r-1")], String::new()).await;
+        let reply = staff.send(Method::PATCH, endpoint.path(), &[("x-request-id", "r-1")], String::new()).await;
         let header = |name: &str| reply.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         assert_eq!(header("x-content-type-options"), "nosniff");
         assert_eq!(header("cache-control"), "no-store");

@@ -7,7 +7,7 @@ use crate::{
     jose::Algorithm,
     provider::{
         Endpoint,
-        testing::{TestProvider, realm, signer},
+        testing::{TestProvider, open_registration, realm, signer},
     },
     realm::{GrantType, Key, Keyring},
 };
@@ -30,7 +30,11 @@ fn listed(metadata: &Value) -> BTreeSet<String> {
 #[tokio::test]
 async fn what_is_listed_is_served_and_what_is_served_is_listed() {
     for grants in [GrantType::ALL, &[GrantType::ClientCredentials]] {
-        let staff = realm().settings(|settings| settings.grant_types = grants.to_vec()).serve();
+        let staff = realm().settings(|settings| {
+            settings.grant_types = grants.to_vec();
+            settings.registration = (grants.len() > 1).then(open_registration);
+        });
+        let staff = staff.serve();
         let listed = listed(&metadata(&staff).await);
         for path in &listed {
             assert_ne!(staff.get(path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");

@@ -6,9 +6,13 @@ use super::{ClientBuilder, TestProvider, clients::token_policy, full_keyring, ke
 use crate::{
     jose::Algorithm,
     realm::{
-        AssertionAudience, GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, PairwiseSalt, Password, Pkce,
-        Realm, ResponseType, STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, SubjectType, User,
+        AssertionAudience, AuthMethod, GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, PairwiseSalt,
+        Password, Pkce, Realm, ResponseType, STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, SubjectType,
+        User,
         claims::ClaimRules,
+        registration::{
+            AccessTokenRotation, ApplicationType, LinkHosts, RegistrationMode, RegistrationPolicy, StatementPolicy,
+        },
     },
     secret::Secret,
 };
@@ -148,6 +152,25 @@ impl RealmBuilder {
 /// The salt of every realm that has one.
 pub(crate) fn salt() -> PairwiseSalt {
     PairwiseSalt::new(&[7; 32]).unwrap()
+}
+
+/// Everybody may register all that the realm's defaults allow.
+pub(crate) fn open_registration() -> Arc<RegistrationPolicy> {
+    Arc::new(RegistrationPolicy {
+        mode: RegistrationMode::Open,
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials],
+        response_types: vec![ResponseType::Code],
+        scopes: ["openid", "profile", "email", "offline_access"].map(Arc::from).to_vec(),
+        redirect_hosts: Vec::new(),
+        auth_methods: AuthMethod::ALL.to_vec(),
+        application_types: ApplicationType::ALL.to_vec(),
+        link_hosts: LinkHosts::Any,
+        secret_lifetime: None,
+        unused_after: None,
+        max_clients: 10,
+        rotation: AccessTokenRotation::OnUpdate,
+        statements: StatementPolicy::default(),
+    })
 }
 
 /// A user; see [`user`].
