@@ -89,9 +89,11 @@ impl DirectoryRegistrar {
         let Some(binding) = secret::binding(spec) else { return Ok(()) };
         let write = match self.secret(owner.name, binding)? {
             None => secret::first(owner, spec, binding)?,
-            Some(_) if change == Change::None => return Ok(()),
-            Some(standing) if change == Change::Next => secret::next(owner, spec, binding, &standing)?,
-            Some(standing) => secret::anew(owner, spec, binding, &standing)?,
+            Some(standing) => match change.over(&standing, spec, binding) {
+                Change::None => return Ok(()),
+                Change::Next => secret::next(owner, spec, binding, &standing)?,
+                Change::New => secret::anew(owner, spec, binding, &standing)?,
+            },
         };
         Ok(replace(&secret_file(&self.state, &write.name)?, &write.manifest())?)
     }

@@ -110,7 +110,7 @@ impl KubernetesRegistrar {
         let Some(standing) = self.standing_secret(owner.name, binding).await? else {
             return self.first_secret(owner, spec).await;
         };
-        let write = match change {
+        let write = match change.over(&standing, spec, binding) {
             Change::None => return Ok(secret::value(&standing, binding)),
             Change::Next => secret::next(owner, spec, binding, &standing)?,
             Change::New => secret::anew(owner, spec, binding, &standing)?,

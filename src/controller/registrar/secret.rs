@@ -11,11 +11,11 @@ use crate::{
         credentials::{Credential, Credentials, Previous},
         index::spec::{BindingSpec, ClientSecretSpec, OidcClientSpec},
         marks,
-        plan::{BINDING_TYPE, Composition, SecretMode, SecretWrite},
+        plan::{BINDING_TYPE, Composition, Generator, SecretMode, SecretWrite, SystemGenerator},
         source::{Kind, ObjectKey},
     },
     realm::{ClientId, Issuer, ObjectName},
-    secret::{NoEntropy, Secret, random, unguessable},
+    secret::{NoEntropy, Secret, random},
 };
 
 /// Whose Secret it is.
@@ -88,6 +88,12 @@ impl Change {
             true => Self::None,
         }
     }
+
+    /// A secret that is too short for what it is to do from now on gives way.
+    pub(super) fn over(self, standing: &KubeSecret, spec: &OidcClientSpec, binding: &BindingSpec) -> Self {
+        let length = value(standing, binding).map_or(0, |value| value.expose().len());
+        if self == Self::None && length < spec.min_secret_length { Self::Next } else { self }
+    }
 }
 
 fn write(
@@ -101,7 +107,11 @@ fn write(
     // Kubernetes keeps times in whole seconds.
     let issued_at = Timestamp::from_second(owner.now.as_second()).unwrap_or(owner.now);
     let id: Arc<str> = random::<9>()?.into();
-    let current = Credential { id, issued_at: Some(issued_at), value: Secret::new(unguessable()?) };
+    let current = Credential {
+        id,
+        issued_at: Some(issued_at),
+        value: SystemGenerator.secret(spec.min_secret_length).map_err(|_| NoEntropy)?,
+    };
     let credentials = Credentials { current, previous, answers, is_taken: false };
     let composition = Composition {
         key: &ObjectKey { kind: Kind::OidcClient, name: owner.name.clone() },
