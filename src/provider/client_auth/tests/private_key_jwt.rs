@@ -245,3 +245,38 @@ async fn rfc7523_3_clocks_may_differ_by_half_a_minute() {
         assert_eq!(present(&staff, &assertion, &[]).await.0, want, "{change}");
     }
 }
+
+/// RFC 7519 section 4: the names of claims are unique; of two readers of one token, none must be misled.
+#[tokio::test]
+async fn rfc7519_4_a_claim_that_is_there_twice_is_refused() {
+    #[derive(serde::Serialize)]
+    struct Twice {
+        sub: &'static str,
+        #[serde(rename = "sub")]
+        again: &'static str,
+        #[serde(flatten)]
+        rest: Value,
+    }
+    let staff = serve();
+    let rest = |jti: &str| claims(jti, json!({"sub": null}));
+    for (sub, again) in [("app", "other"), ("other", "app"), ("app", "app")] {
+        let assertion = signer(0).sign_jwt("JWT", &Twice { sub, again, rest: rest("1") }).unwrap();
+        assert_eq!(present(&staff, &assertion, &[]).await, (401, "invalid_client".into()), "{sub} {again}");
+    }
+}
+
+/// RFC 7515 section 4.1.11, RFC 7516 section 9: what is not understood, or is no JWS, is refused.
+#[tokio::test]
+async fn rfc7515_4_1_11_an_assertion_with_a_critical_header_or_in_a_jwe_is_refused() {
+    let staff = serve();
+    let good = signer(0).sign_jwt("JWT", &claims("1", json!({}))).unwrap();
+    let encode = |text: &str| base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, text);
+    let (_, rest) = good.split_once('.').unwrap();
+    let critical = encode(r#"{"alg":"ES256","crit":["exp"],"exp":1}"#);
+    for assertion in
+        [format!("{critical}.{rest}"), format!("{good}.AA.AA"), format!("{good}="), good.replace('.', ". ")]
+    {
+        assert_eq!(present(&staff, &assertion, &[]).await, (401, "invalid_client".into()), "{assertion}");
+    }
+    assert_eq!(present(&staff, &good, &[]).await.0, 200);
+}

@@ -9,8 +9,9 @@ use crate::{
     provider::{
         Endpoint, ErrorCode,
         testing::{
-            ClientBuilder, LONG_SECRET, Reply, TestProvider, authorization, basic, client, decryption_key,
-            full_keyring, realm, user,
+            ClientBuilder, LONG_SECRET, Reply, TestProvider, authorization, basic,
+            browser::{Browser, travelled},
+            client, decryption_key, full_keyring, realm, user,
         },
         tokens::{Companions, half_hash, mint_id_token},
     },
@@ -306,4 +307,38 @@ async fn metadata_lists_every_way_that_works_and_no_other() {
         let contents = ContentEncryption::ALL.into_iter().map(|content| content.name().to_owned()).collect();
         assert_eq!(listed(&format!("{kind}_encryption_enc_values_supported")), contents);
     }
+}
+
+/// The answer of the authorization endpoint to `id_token token`.
+async fn front_channel(app: ClientBuilder) -> std::collections::BTreeMap<String, String> {
+    let staff = realm().every_key().every_flow().client(app.every_flow()).user(user("ada").password("hunter2")).serve();
+    let mut browser = Browser::new(&staff);
+    let parameters = [("response_type", "id_token token"), ("nonce", "n-0S6"), ("scope", "openid email")];
+    travelled(&browser.sign_in("ada", "hunter2", &parameters).await).1
+}
+
+#[tokio::test]
+async fn oidc_3_2_2_an_id_token_of_the_authorization_endpoint_is_protected_alike() {
+    let hs512 = JwsAlgorithm::Hmac(HmacAlgorithm::Hs512);
+    for algorithm in [hs512, JwsAlgorithm::Ed25519, Algorithm::Ps384.into()] {
+        let answer = front_channel(app(|client| client.id_token.signing = Some(algorithm))).await;
+        let claims = verified(&answer["id_token"], algorithm);
+        assert_eq!(claims["at_hash"], half_hash(algorithm, &answer["access_token"]), "section 3.2.2.9");
+        let encryption = Encryption { key: JweKey::Secret, content: ContentEncryption::A256CbcHs512 };
+        let protection = Protection { signing: Some(algorithm), encryption: Some(encryption) };
+        let answer = front_channel(app(|client| client.id_token = protection)).await;
+        let nested = DirectKey::of_secret(LONG_SECRET.as_bytes()).decrypt(&answer["id_token"]).unwrap();
+        verified(std::str::from_utf8(&nested).unwrap(), algorithm);
+    }
+}
+
+#[tokio::test]
+async fn oidc_2_the_authorization_endpoint_hands_out_nothing_where_none_is_registered() {
+    let answer = front_channel(app(|client| client.id_token.signing = Some(JwsAlgorithm::None))).await;
+    assert_eq!(answer["error"], "unauthorized_client");
+    assert!(!answer.contains_key("id_token") && !answer.contains_key("access_token"));
+    let encryption = Encryption { key: JweKey::Public(KeyManagement::EcdhEs), content: ContentEncryption::A128Gcm };
+    let answer = front_channel(app(|client| client.id_token.encryption = Some(encryption))).await;
+    assert_eq!(answer["error"], "invalid_client_metadata", "no key to encrypt for");
+    assert!(!answer.contains_key("access_token"));
 }
