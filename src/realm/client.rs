@@ -1,4 +1,5 @@
 use std::{
+    cmp::Reverse,
     collections::BTreeSet,
     fmt,
     str::FromStr,
@@ -230,14 +231,15 @@ pub struct ClientAuthentication {
 }
 
 impl ClientAuthentication {
-    /// The secret itself that authenticates and encrypts what is meant for the client (OpenID Connect Core sections 10.1 and 10.2): the
-    /// current one. None where the client has none, or it is not known but by its digest.
-    pub fn secret_value(&self) -> Option<&Secret> {
-        self.secrets.iter().find(|secret| secret.valid_until.is_none())?.value.as_ref()
+    /// The secret itself that authenticates and encrypts what is meant for the client (OpenID Connect Core sections 10.1 and 10.2): of those
+    /// that are valid the one that is so for longest. None where the client has none, or it is not known but by its digest.
+    pub fn secret_value(&self, now: Timestamp) -> Option<&Secret> {
+        let valid = self.secrets.iter().filter(|secret| secret.is_valid(now));
+        let newest = valid.min_by_key(|secret| Reverse(secret.valid_until.unwrap_or(Timestamp::MAX)))?;
+        newest.value.as_ref()
     }
 
-    /// The secrets themselves that what the client has made may be authenticated or encrypted with: the current one, then, while it is
-    /// valid, the one before.
+    /// The secrets themselves that what the client has made may be authenticated or encrypted with: those that are valid.
     pub fn secret_values(&self, now: Timestamp) -> impl Iterator<Item = (&ClientSecret, &Secret)> {
         let known = self.secrets.iter().filter(move |secret| secret.is_valid(now));
         known.filter_map(|secret| Some((secret, secret.value.as_ref()?)))
@@ -347,7 +349,36 @@ impl fmt::Debug for ClientSecret {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::ClientSecret;
+    use super::{AuthMethod, ClientAuthentication, ClientKeys, ClientSecret};
+
+    #[test]
+    fn the_secret_that_is_valid_for_longest_is_the_one_to_use() {
+        let now = Timestamp::UNIX_EPOCH;
+        let secret = |value: &str, end: Option<i64>| {
+            let end = end.map(|seconds| now + SignedDuration::from_secs(seconds));
+            ClientSecret::new("1", value.as_bytes(), end).unwrap().with_value(value.as_bytes())
+        };
+        let authentication = |secrets| ClientAuthentication {
+            method: AuthMethod::ClientSecretBasic,
+            signing_algorithm: None,
+            secrets,
+            keys: ClientKeys::None,
+            service_accounts: Vec::new(),
+        };
+        let chosen = |secrets| {
+            let authentication = authentication(secrets);
+            authentication.secret_value(now).map(|value| value.expose_str().unwrap().to_owned())
+        };
+        let (old, new) = (|| secret("old", Some(10)), || secret("new", None));
+        assert_eq!(chosen(vec![new(), old()]).as_deref(), Some("new"));
+        assert_eq!(chosen(vec![old(), new()]).as_deref(), Some("new"));
+        // A secret that was given for a time is the current one all the same.
+        assert_eq!(chosen(vec![secret("registered", Some(90)), old()]).as_deref(), Some("registered"));
+        assert_eq!(chosen(vec![secret("ended", Some(0))]), None);
+        assert_eq!(chosen(vec![ClientSecret::new("1", b"digest", None).unwrap(), old()]), None);
+        let both = authentication(vec![new(), old(), secret("ended", Some(0))]);
+        assert_eq!(both.secret_values(now).count(), 2);
+    }
 
     #[test]
     fn a_secret_matches_itself_until_its_end() {

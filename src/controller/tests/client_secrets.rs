@@ -310,7 +310,7 @@ fn with_algorithm(field: &str, algorithm: &str, secret: Value) -> Value {
 /// The secret itself as the provider has it, where it is fit for what it is used for.
 fn known(house: &House) -> Option<String> {
     let client = house.client("app").unwrap();
-    client.authentication.secret_value().map(|value| value.expose_str().unwrap().to_owned())
+    client.authentication.secret_value(house.now).map(|value| value.expose_str().unwrap().to_owned())
 }
 
 #[test]

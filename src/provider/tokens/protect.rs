@@ -48,7 +48,7 @@ fn sign(
     let algorithm = algorithm.unwrap_or(call.realm.settings.default_algorithm.into());
     match algorithm {
         JwsAlgorithm::None => Ok(jose::unsecured_jwt(typ, claims)?),
-        JwsAlgorithm::Hmac(hmac) => Ok(jose::authenticate_jwt(hmac, secret(client)?.expose(), typ, claims)?),
+        JwsAlgorithm::Hmac(hmac) => Ok(jose::authenticate_jwt(hmac, secret(call, client)?.expose(), typ, claims)?),
         JwsAlgorithm::Signature(key) => sign_by_key(call, key, algorithm, typ, claims),
         JwsAlgorithm::Ed25519 => sign_by_key(call, Algorithm::Ed25519, algorithm, typ, claims),
     }
@@ -79,7 +79,7 @@ pub(crate) async fn encrypt(
 ) -> Result<String, OAuthError> {
     let Encryption { key, content } = encryption;
     match key {
-        JweKey::Secret => Ok(DirectKey::of_secret(secret(client)?.expose()).encrypt(content, cty, plaintext)?),
+        JweKey::Secret => Ok(DirectKey::of_secret(secret(call, client)?.expose()).encrypt(content, cty, plaintext)?),
         JweKey::Public(algorithm) => Ok(recipient(call, client, algorithm).await?.encrypt(content, cty, plaintext)?),
     }
 }
@@ -106,9 +106,9 @@ async fn recipient(call: &Call, client: &Client, algorithm: KeyManagement) -> Re
 }
 
 /// The secret that the client shares with us: the current one, also while the one before is still accepted.
-fn secret(client: &Client) -> Result<&Secret, OAuthError> {
+fn secret<'a>(call: &Call, client: &'a Client) -> Result<&'a Secret, OAuthError> {
     let why = "the client has no secret that is fit for how its tokens are to be protected";
-    client.authentication.secret_value().ok_or_else(|| OAuthError::new(ErrorCode::ServerError, why))
+    client.authentication.secret_value(call.now).ok_or_else(|| OAuthError::new(ErrorCode::ServerError, why))
 }
 
 /// Readiness waits for a key, so this is a realm that has lost it.
