@@ -117,3 +117,26 @@ test('client_secret_jwt: openid-client says who it is by a JWT of its secret', a
   const impostor = await discover(`${client.secret}x`)
   await assert.rejects(oidc.clientCredentialsGrant(impostor), (error) => error.status === 401)
 })
+
+test('openid-client decrypts and verifies what it gets, from sign-in to UserInfo', async () => {
+  const client = clients.find(({ encryption }) => encryption?.alg === 'ECDH-ES+A256KW' && encryption.enc === 'A256GCM')
+  const { alg, enc } = client.encryption
+  const decrypts = [{ key: await jose.importJWK(client.private, alg), alg, kid: client.private.kid }]
+  const metadata = { id_token_signed_response_alg: client.signing, userinfo_signed_response_alg: client.signing }
+  const config = await oidc.discovery(new URL(ISSUER), client.id, metadata, oidc.ClientSecretBasic(client.secret), {
+    execute: [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks],
+  })
+  oidc.enableDecryptingResponses(config, [enc], ...decrypts)
+  const pkceCodeVerifier = oidc.randomPKCECodeVerifier()
+  const expectedNonce = oidc.randomNonce()
+  const back = await person.authorize(oidc.buildAuthorizationUrl(config, {
+    redirect_uri: REDIRECT_URI,
+    scope: 'openid email',
+    nonce: expectedNonce,
+    code_challenge: await oidc.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+  }))
+  const tokens = await oidc.authorizationCodeGrant(config, back, { pkceCodeVerifier, expectedNonce, idTokenExpected: true })
+  const user = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub)
+  assert.equal(user.email, 'ada@example.com')
+})
