@@ -31,6 +31,7 @@ mod lifecycle;
 mod paused;
 mod plugin;
 mod quiet;
+mod registration;
 mod replica;
 mod replicas;
 mod rival_secrets;

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 
 use crate::{
+    control_plane::wait::eventually,
     directory::demo,
     serve::{Serve, http},
     suite::{
         registrant::{Registrant, register},
         relying_party::Answer,
+        served::SOON,
     },
 };
 
@@ -454,6 +457,135 @@ async fn a_secret_ends_when_it_was_said_to_and_an_update_brings_the_next() {
     one.update(&json!({})).await;
     assert_ne!(one.text("client_secret"), before);
     one.relying_party(&demo(&office.serve)).await.token(&form).await.text("access_token");
+    party.token(&form).await.assert_error(401, "invalid_client");
+}
+
+/// Serves JSON documents by their paths on a loopback address; returns the URL below which they stand.
+async fn documents(documents: Vec<(&'static str, Value)>) -> String {
+    let mut router = axum::Router::new();
+    for (path, document) in documents {
+        let body = document.to_string();
+        router = router.route(path, axum::routing::get(move || async move { body }));
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+#[tokio::test]
+async fn oidc_registration_5_a_sector_names_every_redirect_uri() {
+    let office = Office::open().await;
+    let (one, two) = ("https://app.example/cb", "https://other.example/cb");
+    let url = documents(vec![
+        ("/both", json!([one, two, "https://third.example/cb"])),
+        ("/one", json!([one])),
+        ("/none", json!({"redirect_uris": [one, two]})),
+    ])
+    .await;
+    let with = |path: &str| json!({"redirect_uris": [one, two], "sector_identifier_uri": format!("{url}{path}")});
+    for path in ["/one", "/none", "/missing"] {
+        let answer = office.register(with(path)).await;
+        answer.assert_error(400, "invalid_client_metadata");
+        let description = answer.body["error_description"].as_str().unwrap();
+        assert!(description.starts_with("sector_identifier_uri:"), "{path}: {description}");
+    }
+    let mut client = office.registrant(with("/both")).await;
+    assert_eq!(client.document["sector_identifier_uri"], format!("{url}/both"));
+    let grown = json!({"redirect_uris": [one, two, "https://fourth.example/cb"]});
+    let answer = client.ask(Method::PUT, Some(&client.changed(&grown))).await;
+    answer.assert_error(400, "invalid_client_metadata");
+    client.update(&json!({"redirect_uris": [two]})).await;
+}
+
+#[tokio::test]
+async fn core_8_1_pairwise_subjects_of_several_hosts_need_a_sector() {
+    let office = Office::open().await;
+    let pairwise = |uris: Value| json!({"subject_type": "pairwise", "redirect_uris": uris});
+    let refused = office.register(pairwise(json!(["https://app.example/cb"]))).await;
+    refused.assert_error(400, "invalid_client_metadata");
+    let salt = json!({
+        "apiVersion": "v1", "kind": "Secret", "stringData": {"salt": "0123456789abcdef0123456789abcdef"},
+        "metadata": {"name": "salt", "labels": {"realmkeeper.dev/readable": "true"}},
+    });
+    office.serve.write("salt.yaml", &salt.to_string());
+    let spec = json!({"pairwiseSaltSecretRef": {"name": "salt"}, "registration": {"mode": "Open"}});
+    let realm = json!({
+        "apiVersion": "realmkeeper.dev/v1alpha1", "kind": "Realm", "metadata": {"name": "demo"}, "spec": spec,
+    });
+    office.serve.write("realm.yaml", &realm.to_string());
+    let registered = eventually("the realm has pairwise subjects", SOON, || async {
+        let answer = office.register(pairwise(json!(["https://app.example/cb", "https://app.example/cb2"]))).await;
+        if answer.status == 201 { Ok(answer.body) } else { Err(answer.body) }
+    })
+    .await;
+    assert_eq!(registered["subject_type"], "pairwise");
+    let several = office.register(pairwise(json!(["https://app.example/cb", "https://other.example/cb"]))).await;
+    several.assert_error(400, "invalid_client_metadata");
+    assert!(several.body["error_description"].as_str().unwrap().starts_with("sector_identifier_uri:"));
+}
+
+#[tokio::test]
+async fn rfc7591_2_3_a_statement_is_verified_with_the_keys_that_its_issuer_publishes() {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let point = pair.public_key_raw();
+    let part = |range: std::ops::Range<usize>| BASE64_URL_SAFE_NO_PAD.encode(&point[range]);
+    let jwk = json!({"kty": "EC", "crv": "P-256", "kid": "k", "alg": "ES256", "x": part(1..33), "y": part(33..65)});
+    let url = documents(vec![("/jwks", json!({"keys": [jwk]}))]).await;
+    let issuers = json!([{"issuer": "https://directory.example", "jwksUri": format!("{url}/jwks")}]);
+    let office = Office::with(json!({"softwareStatements": {"required": true, "issuers": issuers}})).await;
+    let sign = |claims: Value| {
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
+        header.kid = Some("k".to_owned());
+        let key = jsonwebtoken::EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
+        jsonwebtoken::encode(&header, &claims, &key).unwrap()
+    };
+    let asked = |statement: &str| json!({"redirect_uris": ["https://app.example/cb"], "client_name": "Mine", "software_statement": statement});
+    let statement = sign(json!({"iss": "https://directory.example", "client_name": "Checked", "software_id": "4NRB1"}));
+    let mut one = office.registrant(asked(&statement)).await;
+    assert_eq!((one.text("client_name"), one.text("software_id")), ("Checked", "4NRB1"));
+    assert_eq!(one.text("software_statement"), statement, "section 3.2.1: unmodified");
+    assert_eq!(one.ask(Method::GET, None).await.body["software_statement"], *statement);
+    one.update(&json!({"client_name": "Mine"})).await;
+    assert_eq!(one.text("client_name"), "Checked");
+    let stranger = sign(json!({"iss": "https://stranger.example"}));
+    office.register(asked(&stranger)).await.assert_error(400, "unapproved_software_statement");
+    let (signed, _) = statement.rsplit_once('.').unwrap();
+    office.register(asked(&format!("{signed}.AAAA"))).await.assert_error(400, "invalid_software_statement");
+    let bare = office.register(json!({"redirect_uris": ["https://app.example/cb"]})).await;
+    bare.assert_error(400, "unapproved_software_statement");
+}
+
+#[tokio::test]
+async fn two_updates_at_once_leave_one_of_them_whole() {
+    let office = Office::with(json!({"rotateAccessTokens": "Never"})).await;
+    let one = office.registrant(json!({"redirect_uris": ["https://app.example/cb"]})).await;
+    let update = async |name: &str| {
+        let body = one.changed(&json!({"client_name": name, "contacts": [name]}));
+        one.ask(Method::PUT, Some(&body)).await.status.as_u16()
+    };
+    let (a, b, c) = tokio::join!(update("a"), update("b"), update("c"));
+    assert_eq!((a, b, c), (200, 200, 200));
+    let left = one.ask(Method::GET, None).await.body;
+    assert_eq!(left["contacts"], json!([left["client_name"]]));
+}
+
+#[tokio::test]
+async fn what_a_person_wrote_is_no_registration() {
+    let office = Office::open().await;
+    let one = office.registrant(json!({"grant_types": ["client_credentials"]})).await;
+    let name = one.text("client_id");
+    let mut copy = office.serve.written(&format!("resources/OidcClient/default/{name}.yaml")).unwrap();
+    copy["metadata"]["name"] = json!("mine");
+    copy["spec"]["clientId"] = json!("mine");
+    office.serve.write("mine.yaml", &copy.to_string());
+    demo(&office.serve).until_ready("OidcClient", "mine").await;
+    let uri = format!("{}/register?client_id=mine", office.issuer);
+    for method in [Method::GET, Method::DELETE] {
+        let request = office.http.request(method, &uri).bearer_auth(one.text("registration_access_token"));
+        Answer::read(request).await.assert_error(401, "invalid_token");
+    }
+    assert!(office.serve.manifests().join("mine.yaml").is_file());
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ impl DirectoryRegistrar {
         let name = document::fresh_name(&new.realm)?;
         let Valid { object, spec } = document::new_object(new, &name)?;
         // The Secret first: the controller must not find a client without one, and make another.
-        let owner = Owner { name: &name, uid: None, issuer: &new.issuer, now: new.now };
+        let owner = Owner { name: &name, uid: None, issuer: &new.issuer, former_end: None, now: new.now };
         self.write_secret(&owner, &spec, Change::New)?;
         replace(&self.file(&name)?, &object)?;
         self.read_now(&name)?.ok_or(RegistrarError::Conflict)
@@ -136,7 +136,8 @@ impl DirectoryRegistrar {
         }
         let change = Change::of(OidcClientSpec::try_from(&object).ok().as_ref(), update.renews_secret);
         let Valid { object, spec } = document::changed_object(&object, update.metadata.as_ref(), &update.registration)?;
-        let owner = Owner { name: &client.name, uid: None, issuer: &update.issuer, now: update.now };
+        let former_end = client.registration.secret_expires_at;
+        let owner = Owner { name: &client.name, uid: None, issuer: &update.issuer, former_end, now: update.now };
         // Long before the controller has seen the one, the other is there.
         replace(&self.file(&client.name)?, &object)?;
         self.write_secret(&owner, &spec, change)?;

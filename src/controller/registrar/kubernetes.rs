@@ -22,7 +22,7 @@ use crate::{
         source::{Kind, ObjectKey},
     },
     realm::{
-        ClientId, Issuer, ObjectName,
+        ClientId, ObjectName,
         registration::{ClientRegistrar, NewClient, Registered, RegistrarError, Update},
     },
     secret::{NoEntropy, Secret},
@@ -140,7 +140,7 @@ impl ClientRegistrar for KubernetesRegistrar {
         let Valid { object, spec } = document::new_object(&new, &name)?;
         let api = self.clients(&name.namespace);
         let made = ask(api.create(&params(REGISTRATION_MANAGER), &object)).await?;
-        let owner = Owner { name: &name, uid: made.uid(), issuer: &new.issuer, now: new.now };
+        let owner = Owner { name: &name, uid: made.uid(), issuer: &new.issuer, former_end: None, now: new.now };
         match self.first_secret(&owner, &spec).await {
             Ok(secret) => registered(&made, &spec, secret),
             Err(error) => {
@@ -174,7 +174,7 @@ impl ClientRegistrar for KubernetesRegistrar {
         let change = Change::of(OidcClientSpec::try_from(&object).ok().as_ref(), update.renews_secret);
         let Valid { object, spec } = document::changed_object(&object, update.metadata.as_ref(), &update.registration)?;
         let made = self.replace(&object).await?;
-        let owner = owner_of(&made, &client.name, &update.issuer, update.now);
+        let owner = owner_of(&made, client, &update);
         let secret = self.secret_after(&owner, &spec, change).await?;
         registered(&made, &spec, secret)
     }
@@ -202,8 +202,9 @@ impl ClientRegistrar for KubernetesRegistrar {
     }
 }
 
-fn owner_of<'a>(object: &OidcClient, name: &'a ObjectName, issuer: &'a Issuer, now: Timestamp) -> Owner<'a> {
-    Owner { name, uid: object.uid(), issuer, now }
+fn owner_of<'a>(object: &OidcClient, client: &'a Registered, update: &'a Update) -> Owner<'a> {
+    let former_end = client.registration.secret_expires_at;
+    Owner { name: &client.name, uid: object.uid(), issuer: &update.issuer, former_end, now: update.now }
 }
 
 fn registered(

@@ -23,6 +23,8 @@ pub(super) struct Owner<'a> {
     pub name: &'a ObjectName,
     pub uid: Option<String>,
     pub issuer: &'a Issuer,
+    /// When the secret ends that it has had so far.
+    pub former_end: Option<Timestamp>,
     pub now: Timestamp,
 }
 
@@ -51,9 +53,12 @@ pub(super) fn next(
     binding: &BindingSpec,
     standing: &KubeSecret,
 ) -> Result<SecretWrite, NoEntropy> {
-    let previous = value(standing, binding).map(|value| Previous {
+    let overlap = later(owner.now, binding.rotation.overlap);
+    // Not a moment longer than it was promised to be.
+    let valid_until = owner.former_end.map_or(overlap, |end| end.min(overlap));
+    let previous = value(standing, binding).filter(|_| valid_until > owner.now).map(|value| Previous {
         id: marks::annotation(standing, marks::CREDENTIAL_ID).unwrap_or("former").into(),
-        valid_until: later(owner.now, binding.rotation.overlap),
+        valid_until,
         value,
     });
     write(owner, spec, binding, (previous, Answers::of(standing)), SecretMode::over(standing))
