@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Params, Version, password_hash::PasswordHasher};
 use aws_lc_rs::{hmac, rand::SystemRandom};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -84,6 +84,18 @@ impl Check {
             Expected::Nothing => false,
         })
     }
+}
+
+/// A PHC string of the password with a fresh salt ([`HashFunction::OWASP`]). Blocks for as long as that takes.
+///
+/// # Errors
+/// [`HashError`].
+pub(super) fn hash(password: &Secret) -> Result<Secret, HashError> {
+    let HashFunction::Argon2 { memory_kib, passes, lanes, .. } = HashFunction::OWASP else { return Err(HashError) };
+    let params = Params::new(memory_kib, passes, lanes, None).map_err(|_| HashError)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash = argon2.hash_password(password.expose()).map_err(|_| HashError)?;
+    Ok(Secret::new(hash.to_string()))
 }
 
 /// The function that a name costs which nobody has: that of one of the realm's users, always the same for one name. In a realm where

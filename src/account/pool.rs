@@ -5,8 +5,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::password::Check;
-use crate::secret::Secret;
+use super::password::{Check, hash};
+use crate::{realm::HashFunction, secret::Secret};
 
 /// Where passwords are checked: as many at once as there are cores, a bounded queue before them, and bounded memory. What does not
 /// fit is refused at once, so that a flood of sign-ins costs the sign-ins and not the process.
@@ -84,15 +84,34 @@ impl PasswordPool {
     /// # Errors
     /// [`PoolError::Overloaded`].
     pub async fn place(&self, check: Check) -> Result<Place, PoolError> {
+        let permits = self.permits(check.memory_kib()).await?;
+        Ok(Place { check, permits })
+    }
+
+    /// Hashes a new password: a PHC string, which costs as much as a check.
+    ///
+    /// # Errors
+    /// [`PoolError`].
+    pub async fn hash(&self, password: Secret) -> Result<Secret, PoolError> {
+        let permits = self.permits(HashFunction::OWASP.memory_kib()).await?;
+        let hashed = tokio::task::spawn_blocking(move || {
+            let outcome = hash(&password);
+            drop(permits);
+            outcome
+        });
+        hashed.await.map_err(|_| PoolError::Failed)?.map_err(|_| PoolError::Failed)
+    }
+
+    async fn permits(&self, memory_kib: u32) -> Result<[OwnedSemaphorePermit; 3], PoolError> {
         let admitted = self.admitted.clone().try_acquire_owned().map_err(|_| PoolError::Overloaded)?;
-        let mib = check.memory_kib().div_ceil(1024);
+        let mib = memory_kib.div_ceil(1024);
         // Memory first: who waits for it keeps no core idle.
         let permits = async {
             let memory = self.memory.clone().acquire_many_owned(mib).await?;
             Ok::<_, AcquireError>([admitted, memory, self.running.clone().acquire_owned().await?])
         };
         let permits = timeout(self.patience, permits).await.map_err(|_| PoolError::Overloaded)?;
-        Ok(Place { check, permits: permits.map_err(|_| PoolError::Failed)? })
+        permits.map_err(|_| PoolError::Failed)
     }
 }
 

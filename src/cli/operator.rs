@@ -13,7 +13,7 @@ use super::{
 use crate::{
     controller::{
         Controller,
-        apply::{kubernetes::KubernetesApplier, lease::Election},
+        apply::{kubernetes::KubernetesApplier, lease::Election, passwords::KubernetesPasswords},
         cluster_trust,
         index::Options,
         registrar::KubernetesRegistrar,
@@ -40,6 +40,7 @@ async fn operate(options: &OperatorOptions) -> anyhow::Result<()> {
     let namespace = config.default_namespace.clone();
     let client = Client::try_from(config).context("can't make a client of the API server")?;
     house.registrar = Some(Arc::new(KubernetesRegistrar::new(client.clone())));
+    house.password_writer = Some(Arc::new(KubernetesPasswords::new(client.clone())));
     let identity = identity();
     let clock = house.clock.clone();
     let election = Election::new(client.clone(), &namespace, identity.clone(), clock.clone());

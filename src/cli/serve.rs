@@ -11,7 +11,11 @@ use super::{
     run::{Announce, House, Manner, block_on},
 };
 use crate::controller::{
-    Controller, apply::directory::DirectoryApplier, index::Options, registrar::DirectoryRegistrar, source::directory,
+    Controller,
+    apply::{directory::DirectoryApplier, passwords::DirectoryPasswords},
+    index::Options,
+    registrar::DirectoryRegistrar,
+    source::directory,
 };
 
 /// Events between the source and the controller.
@@ -34,6 +38,7 @@ async fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     let applier = Arc::new(DirectoryApplier::new(&directory));
     house.registrar = Some(Arc::new(DirectoryRegistrar::new(&directory)));
     let (registry, metrics) = (house.registry.clone(), house.metrics.clone());
+    house.password_writer = Some(Arc::new(DirectoryPasswords::new(&directory)));
     let controller = Controller::new(issuers, registry, applier, held, house.clock.clone(), metrics);
     let (clock, cluster) = (house.clock.clone(), house.cluster.clone());
     let manner = Manner { announce: Announce::Printed, linger: Duration::ZERO };

@@ -66,7 +66,7 @@ use self::{
 };
 use crate::{
     account::PasswordPool,
-    realm::{Realm, Registry, registration::ClientRegistrar, workload::ClusterTrust},
+    realm::{PasswordWriter, Realm, Registry, registration::ClientRegistrar, workload::ClusterTrust},
     store::Store,
     telemetry::{Latency, Metrics, request::RequestContext},
 };
@@ -83,6 +83,8 @@ pub struct Provider {
     pub metrics: Arc<Metrics>,
     /// Where passwords are checked.
     pub passwords: PasswordPool,
+    /// Where new passwords of people go; none: nobody changes theirs here.
+    pub password_writer: Option<Arc<dyn PasswordWriter>>,
     /// The keys behind the `jwks_uri` of clients.
     pub client_keys: JwksCache,
     /// Who keeps the clients that register themselves; none: nobody can.
@@ -121,6 +123,7 @@ impl Provider {
             cluster,
             metrics,
             passwords,
+            password_writer: None,
             client_keys,
             outbound,
             registrar: None,

@@ -8,6 +8,7 @@ mod client_metadata;
 mod issuer;
 mod keyring;
 mod name;
+mod password_change;
 mod password_hash;
 mod redirect_uri;
 /// Dynamic registration of clients.
@@ -33,6 +34,7 @@ pub use client_metadata::{
 pub use issuer::{InvalidIssuer, Issuer};
 pub use keyring::{Key, Keyring, MAX_JWKS_AGE, Recipient};
 pub use name::{ClientId, ObjectName, Subject};
+pub use password_change::{PasswordChange, PasswordNotWritten, PasswordWriter};
 pub use password_hash::{Argon2Variant, HashFunction, InvalidPasswordHash, MAX_MEMORY_KIB, PasswordHash};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use registry::{Registry, Snapshot};

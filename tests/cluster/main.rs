@@ -28,6 +28,7 @@ mod installation;
 mod kubectl_sign_in;
 mod lease;
 mod lifecycle;
+mod passwords;
 mod paused;
 mod plugin;
 mod quiet;

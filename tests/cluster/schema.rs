@@ -60,7 +60,8 @@ fn good() -> Vec<Value> {
             "signing": {"defaultAlgorithm": "RS256", "defaultKeys": "None"},
             "pkce": "PublicClients",
             "outbound": {"allowedNetworks": ["10.0.0.0/8", "fd00::/8"]},
-            "login": {"passwords": "Enabled", "lockout": {"maxFailures": 10, "window": "5m", "duration": "15m"}},
+            "webFinger": {"domains": ["example.com"]},
+            "login": {"passwords": "Enabled", "passwordChange": "Enabled", "lockout": {"maxFailures": 10, "window": "5m", "duration": "15m"}},
             "registration": {
                 "mode": "InitialAccessToken",
                 "initialAccessTokens": [{"name": "partners", "maxUses": 10, "expiresAt": "2027-01-31T12:00:00+01:00"}],
@@ -210,6 +211,10 @@ fn realms() -> Vec<(&'static str, Value)> {
                 json!({"allowed": {"oidcClients": {"namespaces": {"from": "Same"}, "grantTypes": [], "responseTypes": [],
                 "clientIds": "Any", "redirectHosts": ["https://a.example"]}}}),
             ),
+        ),
+        (
+            "must be a host name in lower case without scheme and port",
+            realm(json!({"webFinger": {"domains": ["https://example.com"]}})),
         ),
         (AUDIENCE, audience("api.example.com")),
         (AUDIENCE, audience("https://api.example.com/#a")),

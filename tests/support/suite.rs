@@ -12,6 +12,8 @@ pub mod relying_party;
 #[path = "served.rs"]
 pub mod served;
 
+#[path = "suite_account.rs"]
+mod account;
 #[path = "suite_code_flow.rs"]
 mod code_flow;
 #[path = "suite_registration.rs"]
@@ -23,6 +25,7 @@ mod rotation;
 #[path = "suite_tokens.rs"]
 mod tokens;
 
+pub use account::*;
 pub use code_flow::*;
 pub use registration::*;
 pub use resources::*;
@@ -72,6 +75,9 @@ macro_rules! conformance {
             a_registered_client_looks_after_itself
             an_initial_access_token_is_good_for_so_many_clients
             a_registered_client_that_nobody_uses_is_removed
+            a_person_changes_the_password
+            a_password_that_is_written_anew_ends_the_sessions_of_the_old_one
+            webfinger_leads_from_an_address_to_the_issuer
         }
     };
     ($served:path: $($rule:ident)+) => {

@@ -26,7 +26,7 @@ use crate::{
         Clock, Peer, Provider,
         server::{Handler, Limits, Server, Tls},
     },
-    realm::{Registry, registration::ClientRegistrar, workload::ClusterTrust},
+    realm::{PasswordWriter, Registry, registration::ClientRegistrar, workload::ClusterTrust},
     store::{Location, Store, run_sweeper},
     telemetry::{
         Management, Metrics,
@@ -46,6 +46,8 @@ pub(super) struct House {
     pub(super) metrics: Arc<Metrics>,
     /// Whose ServiceAccount tokens are trusted.
     pub(super) cluster: Arc<ClusterTrust>,
+    /// Where new passwords of people go; a command brings it.
+    pub(super) password_writer: Option<Arc<dyn PasswordWriter>>,
     /// The one clock of the process.
     pub(super) clock: Clock,
     store: Arc<dyn Store>,
@@ -98,8 +100,20 @@ impl House {
         metrics.register(Box::new(gauges::Gauges::new(registry.clone(), clock.clone())));
         let store = store.open()?;
         let (cluster, proxies) = (Arc::default(), options.trusted_proxies.clone());
-        let registrar = None;
-        Ok(Self { registry, metrics, cluster, clock, store, tls, proxies, provider, management, registrar })
+        let (registrar, password_writer) = (None, None);
+        Ok(Self {
+            registry,
+            metrics,
+            cluster,
+            password_writer,
+            clock,
+            store,
+            tls,
+            proxies,
+            provider,
+            management,
+            registrar,
+        })
     }
 
     /// Serves until SIGTERM or SIGINT, or until the controller fails; then stops in order: it is not ready, lingers, lets requests
@@ -133,6 +147,7 @@ impl House {
         let load = self.metrics.load();
         let mut provider = Provider::new(self.registry, self.store.clone(), self.cluster, self.metrics, self.clock);
         provider.registrar = self.registrar;
+        provider.password_writer = self.password_writer;
         let server = Server::new(Arc::new(provider), Limits::default()).tls(self.tls).proxies(self.proxies).load(load);
         let mut server = tokio::spawn(server.run(self.provider, listening.clone()));
 

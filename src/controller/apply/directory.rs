@@ -242,6 +242,11 @@ fn is_our_secret(found: &str) -> bool {
     secret.is_ok_and(|secret| marks::is_known(secret.labels()))
 }
 
+/// Writes a file that is ours whole or not at all; only the owner may read it. The error is a sentence.
+pub(super) fn replace_file<T: Serialize>(path: &Path, content: &T) -> Result<(), String> {
+    replace(path, content).map_err(|error| error.to_string())
+}
+
 /// Writes a file whole: under another name first, onto the disk, then to its place. Only the owner may read it.
 pub(in crate::controller) fn replace<T: Serialize>(path: &Path, content: &T) -> Result<(), WriteError> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);

@@ -6,6 +6,8 @@ pub mod directory;
 pub mod kubernetes;
 /// Who of the replicas writes.
 pub mod lease;
+/// New passwords of people.
+pub mod passwords;
 
 use async_trait::async_trait;
 

@@ -1,5 +1,5 @@
 //! A person's own page: who is signed in, which applications have access and how to take it back, where else the person is signed in and
-//! how to end that, and applications that can be opened from here (OpenID Connect Core section 4).
+//! how to end that, the password, and applications that can be opened from here (OpenID Connect Core section 4).
 //!
 //! GET changes nothing. Each form carries a token that fits this session, this action and what it is about, and the session's cookie
 //! does not come with the forms of other sites (`SameSite=Lax`). After a form the browser goes on with GET, so that loading the page again
@@ -7,6 +7,7 @@
 
 mod apps;
 mod overview;
+mod password;
 mod sign_in;
 
 use axum::{
@@ -84,16 +85,22 @@ impl<'a> Here<'a> {
 async fn act(visit: &mut Visit<'_>, here: &Here<'_>, form: &Params) -> Response<Body> {
     let (action, target) = (form.get("action").unwrap_or_default(), form.get("target").unwrap_or_default());
     if !csrf::is_valid(&here.secret, &["account", action, target], form.get("csrf")) {
-        return overview::refuse(visit, here, StatusCode::BAD_REQUEST, |texts| texts.form_outdated.text).await;
+        return overview::refuse(visit, here, StatusCode::BAD_REQUEST, |texts| texts.form_outdated.text.into()).await;
     }
     let call = visit.call;
+    if action == "change-password" {
+        return password::change(visit, here, form).await;
+    }
     let done = match action {
         "withdraw" => apps::withdraw(call, &here.user.subject, target).await.map(|()| "withdrawn"),
         "end-session" => end_sessions(call, here, |session| session.handle() == target).await.map(|()| "session-ended"),
         "end-others" => {
             end_sessions(call, here, |session| session.sid() != here.session.sid()).await.map(|()| "others-ended")
         }
-        _ => return overview::refuse(visit, here, StatusCode::BAD_REQUEST, |texts| texts.form_outdated.text).await,
+        _ => {
+            return overview::refuse(visit, here, StatusCode::BAD_REQUEST, |texts| texts.form_outdated.text.into())
+                .await;
+        }
     };
     match done {
         Ok(done) => {

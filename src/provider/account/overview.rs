@@ -11,13 +11,14 @@ use url::Url;
 use super::{
     Here, PATH,
     apps::{self, Held},
+    password,
 };
 use crate::{
     account::session::Session,
     provider::{
         authorize::with_query,
         consent::wish,
-        pages::{self, App, Door, OwnPage, Person, SessionRow, Texts, name_of},
+        pages::{self, App, Door, OwnPage, PasswordForm, Person, SessionRow, Texts, name_of},
         visit::Visit,
     },
     realm::Client,
@@ -36,7 +37,7 @@ pub(super) async fn refuse(
     visit: &Visit<'_>,
     here: &Here<'_>,
     status: StatusCode,
-    choose: fn(&Texts) -> &'static str,
+    choose: impl Fn(&Texts) -> String,
 ) -> Response<Body> {
     page(visit, here, status, None, Some(choose(visit.texts()))).await
 }
@@ -46,7 +47,7 @@ async fn page(
     here: &Here<'_>,
     status: StatusCode,
     done: Option<&'static str>,
-    alert: Option<&'static str>,
+    alert: Option<String>,
 ) -> Response<Body> {
     match gather(visit, here).await {
         Ok(page) => pages::page(status, &OwnPage { done, alert, ..page }),
@@ -71,7 +72,19 @@ async fn gather<'a>(visit: &Visit<'a>, here: &Here<'a>) -> Result<OwnPage<'a>, S
         apps: held.into_iter().map(|(id, held)| app(visit, here, id, held)).collect(),
         end_others: (sessions.len() > 1).then(|| here.csrf("end-others", "")),
         sessions,
+        password: password_form(visit, here),
         texts: texts.own,
+    })
+}
+
+/// The form that changes the password, where that is possible here.
+fn password_form(visit: &Visit<'_>, here: &Here<'_>) -> Option<PasswordForm> {
+    password::writer(visit, here.user)?;
+    let hint = visit.texts().own.password_short;
+    Some(PasswordForm {
+        username: here.user.username.to_string(),
+        hint: format!("{}{}{}", hint.0, password::MIN_LENGTH, hint.1),
+        csrf: here.csrf("change-password", ""),
     })
 }
 

@@ -1,6 +1,11 @@
 //! The own page, as a person with a browser meets it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
 
 use axum::http::StatusCode;
 
@@ -10,7 +15,7 @@ use crate::{
         browser::{Browser, authorize, code, error},
         client, realm, user,
     },
-    realm::{Password, Presentation, Presentations},
+    realm::{Password, PasswordChange, PasswordNotWritten, PasswordWriter, Presentation, Presentations},
     secret::Secret,
 };
 
@@ -341,4 +346,156 @@ async fn names_from_elsewhere_are_text_on_the_page_and_it_speaks_german() {
     let page = browser.open("/account").await;
     assert!(!page.text().contains(evil) && page.text().contains("&#60;img"), "{}", page.text());
     assert!(page.text().contains("<h1>Ihr Konto</h1>") && page.text().contains("Zugriff entziehen"));
+}
+
+const NEW: &str = "correct horse battery";
+
+/// Keeps what it is told to write, and answers as it is told.
+#[derive(Debug, Default)]
+struct Writer {
+    written: Mutex<Vec<PasswordChange>>,
+    refusal: Mutex<Option<PasswordNotWritten>>,
+}
+
+#[async_trait]
+impl PasswordWriter for Writer {
+    async fn write(&self, change: PasswordChange) -> Result<(), PasswordNotWritten> {
+        match self.refusal.lock().unwrap().clone() {
+            Some(refusal) => Err(refusal),
+            None => {
+                self.written.lock().unwrap().push(change);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A realm that lets people change their password (or not), and the writer.
+fn permitting(permits: bool) -> (TestProvider, Arc<Writer>) {
+    let staff = realm().settings(|settings| {
+        settings.login.password_change = permits;
+        settings.login.lockout.max_failures = 3;
+    });
+    let staff = staff
+        .client(client("app").consent())
+        .user(user("ada").password("hunter2"))
+        .user(user("bob").password("hunter3"));
+    let (mut at, writer) = (staff.serve(), Arc::new(Writer::default()));
+    Arc::get_mut(&mut at.provider).unwrap().password_writer = Some(writer.clone());
+    (at, writer)
+}
+
+async fn change(browser: &mut Browser, current: &str, new: &str, again: &str) -> Reply {
+    let page = browser.open("/account").await;
+    let mut fields = form(&page, "change-password");
+    for (name, value) in [("current-password", current), ("new-password", new), ("new-password-again", again)] {
+        fields.push((name.to_owned(), value.to_owned()));
+    }
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    browser.post("/account", &fields).await
+}
+
+/// What the controller does with what was written.
+fn publish(at: &TestProvider, change: &PasswordChange) {
+    let new = change.new_password();
+    at.change(|realm| {
+        let ada = user("ada").with(|user| user.password = new).0;
+        realm.users.insert_mut(ada.subject.clone(), Arc::new(ada));
+    });
+}
+
+#[tokio::test]
+async fn a_new_password_is_written_hashed_and_ends_whatever_the_old_one_had_begun_elsewhere() {
+    let (staff, writer) = permitting(true);
+    let (mut here, mut there) = (ada(&staff).await, ada(&staff).await);
+    let granted = tokens(&mut here, "app", OFFLINE).await;
+    let reply = change(&mut here, "hunter2", NEW, NEW).await;
+    assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.text());
+    let written = writer.written.lock().unwrap().pop().unwrap();
+    assert_eq!(written.user.to_string(), "identity/ada");
+    assert_eq!(written.old, Password::Plain(Secret::new("hunter2")));
+    assert!(written.new.expose_str().unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    assert!(crate::account::Check::against(&written.new_password().unwrap()).run(&Secret::new(NEW)).unwrap());
+    // This replica has not seen it yet, then it has: the browser goes on, the other does not, and no token is left.
+    assert!(here.open(reply.header("location")).await.text().contains("Your password is changed"));
+    publish(&staff, &written);
+    assert!(is_signed_in(&mut here).await && !is_signed_in(&mut there).await);
+    assert!(!refreshes(&staff, "app", &granted).await, "offline_access is ended too");
+    assert!(is_own_page(&sign_in(&mut there, "ada", NEW).await));
+}
+
+#[tokio::test]
+async fn the_old_password_is_asked_for_under_the_lockout_and_nothing_is_written_without_it() {
+    let (staff, writer) = permitting(true);
+    let mut browser = ada(&staff).await;
+    for status in [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::UNPROCESSABLE_ENTITY, StatusCode::TOO_MANY_REQUESTS] {
+        assert_eq!(change(&mut browser, "wrong", NEW, NEW).await.status, status);
+    }
+    assert_eq!(change(&mut browser, "hunter2", NEW, NEW).await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(writer.written.lock().unwrap().is_empty());
+    assert!(is_signed_in(&mut browser).await, "a session that is there goes on");
+}
+
+#[tokio::test]
+async fn a_password_that_is_short_known_or_a_name_is_refused_with_a_sentence() {
+    let (staff, writer) = permitting(true);
+    let mut browser = ada(&staff).await;
+    let long = "x".repeat(1025);
+    for (new, again, said) in [
+        ("", "", "Enter your current password"),
+        ("short", "short", "at least 12 characters"),
+        ("            ", "            ", "at least 12 characters"),
+        (NEW, "another one entirely", "differ"),
+        (&long, &long, "too long"),
+        ("ADA@example.com", "ADA@example.com", "is no password"),
+        ("hunter2", "hunter2", "have already"),
+    ] {
+        let reply = change(&mut browser, "hunter2", new, again).await;
+        assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{new}");
+        assert!(reply.text().contains(said), "{said}: {}", reply.text());
+        assert!(
+            new.is_empty() || new == "short" || !reply.text().contains(&format!("\"{new}\"")),
+            "it is not sent back"
+        );
+    }
+    assert!(writer.written.lock().unwrap().is_empty());
+    // Twelve characters are twelve, however many bytes.
+    assert_eq!(change(&mut browser, "hunter2", "üüüüüüüüüüüü", "üüüüüüüüüüüü").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn where_the_realm_does_not_permit_it_there_is_no_form_and_no_way_around_it() {
+    let (staff, writer) = permitting(false);
+    let mut browser = ada(&staff).await;
+    let page = browser.open("/account").await;
+    assert!(!page.text().contains("change-password"));
+    let secret = browser.cookies.iter().find(|(name, _)| name.contains("session")).unwrap().1.clone();
+    let csrf = crate::provider::csrf::token(&secret, &["account", "change-password", ""]);
+    let forged = [
+        ("action", "change-password"),
+        ("target", ""),
+        ("csrf", &csrf),
+        ("current-password", "hunter2"),
+        ("new-password", NEW),
+        ("new-password-again", NEW),
+    ];
+    assert_eq!(browser.post("/account", &forged).await.status, StatusCode::FORBIDDEN);
+    assert!(writer.written.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_password_that_could_not_be_written_has_changed_nothing() {
+    let (staff, writer) = permitting(true);
+    let (mut here, mut there) = (ada(&staff).await, ada(&staff).await);
+    for (refusal, status) in [
+        (PasswordNotWritten::NotOurs("the Secret ada-login is immutable".into()), StatusCode::FORBIDDEN),
+        (PasswordNotWritten::Changed, StatusCode::CONFLICT),
+        (PasswordNotWritten::Unavailable("no answer".into()), StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        *writer.refusal.lock().unwrap() = Some(refusal);
+        let reply = change(&mut here, "hunter2", NEW, NEW).await;
+        assert_eq!(reply.status, status);
+        assert!(!reply.text().contains("immutable") && reply.text().contains("role=\"alert\""), "{}", reply.text());
+    }
+    assert!(is_signed_in(&mut here).await && is_signed_in(&mut there).await);
 }

@@ -23,7 +23,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 pub(crate) use asker::{Asker, name_of};
 pub(crate) use display::Display;
-pub(crate) use own::{App, Door, OwnPage, OwnSignInPage, SessionRow};
+pub(crate) use own::{App, Door, OwnPage, OwnSignInPage, OwnTexts, PasswordForm, SessionRow};
 pub(crate) use texts::{LANGUAGES, Notice, Texts};
 
 use super::OAuthError;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Frame, Person};
+use super::{Frame, Person, texts::Around};
 
 /// The sign-in form of the page.
 #[derive(Template)]
@@ -27,7 +27,7 @@ pub(crate) struct OwnPage<'a> {
     /// What has just been done.
     pub(crate) done: Option<&'static str>,
     /// Why nothing has been done.
-    pub(crate) alert: Option<&'static str>,
+    pub(crate) alert: Option<String>,
     pub(crate) person: Person<'a>,
     pub(crate) email: Option<&'a str>,
     pub(crate) action: String,
@@ -37,6 +37,8 @@ pub(crate) struct OwnPage<'a> {
     pub(crate) sessions: Vec<SessionRow>,
     /// The token of the form that ends all other sessions; none where there are none.
     pub(crate) end_others: Option<String>,
+    /// None where the password can't be changed here.
+    pub(crate) password: Option<PasswordForm>,
 }
 
 /// An application that can be opened from here.
@@ -69,6 +71,14 @@ pub(crate) struct SessionRow {
     pub(crate) csrf: String,
 }
 
+/// The form that changes the password.
+pub(crate) struct PasswordForm {
+    /// For password managers.
+    pub(crate) username: String,
+    pub(crate) hint: String,
+    pub(crate) csrf: String,
+}
+
 /// The words of the page, in one language.
 #[derive(Debug)]
 pub(crate) struct OwnTexts {
@@ -91,6 +101,21 @@ pub(crate) struct OwnTexts {
     pub(crate) used_for: &'static str,
     pub(crate) end: &'static str,
     pub(crate) end_others: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) password_explained: &'static str,
+    pub(crate) password_current: &'static str,
+    pub(crate) password_new: &'static str,
+    pub(crate) password_again: &'static str,
+    pub(crate) password_change: &'static str,
+    pub(crate) current_wrong: &'static str,
+    pub(crate) password_missing: &'static str,
+    pub(crate) password_different: &'static str,
+    pub(crate) password_short: Around,
+    pub(crate) password_long: &'static str,
+    pub(crate) password_same: &'static str,
+    pub(crate) password_name: &'static str,
+    pub(crate) password_not_here: &'static str,
+    pub(crate) password_overtaken: &'static str,
     /// What a form has done, by the name in the URL.
     pub(crate) done: &'static [(&'static str, &'static str)],
     months: [&'static str; 12],
@@ -133,10 +158,26 @@ pub(super) static EN: OwnTexts = OwnTexts {
     used_for: "Used for",
     end: "Sign out there",
     end_others: "Sign out everywhere else",
+    password: "Password",
+    password_explained: "A new password signs you out everywhere else, and every application asks you to sign in again.",
+    password_current: "Current password",
+    password_new: "New password",
+    password_again: "New password again",
+    password_change: "Change password",
+    current_wrong: "That is not your current password. Nothing has been changed.",
+    password_missing: "Enter your current password and the new one.",
+    password_different: "The two new passwords differ. Type the same one twice.",
+    password_short: ("A new password has at least ", " characters."),
+    password_long: "The new password is too long.",
+    password_same: "The new password is the one you have already. Choose another.",
+    password_name: "Your name or email address is no password. Choose another.",
+    password_not_here: "Your password can’t be changed here. Ask whoever runs this service.",
+    password_overtaken: "Your password was changed by somebody else just now. Load the page again and look whether it was you.",
     done: &[
         ("withdrawn", "The application has no access any more. What it has kept of its own is not deleted by this."),
         ("session-ended", "You are signed out there."),
         ("others-ended", "You are signed out everywhere else."),
+        ("password-changed", "Your password is changed, and you are signed out everywhere else."),
     ],
     months: [
         "January",
@@ -175,6 +216,21 @@ pub(super) static DE: OwnTexts = OwnTexts {
     used_for: "Benutzt für",
     end: "Dort abmelden",
     end_others: "Überall sonst abmelden",
+    password: "Passwort",
+    password_explained: "Ein neues Passwort meldet Sie überall sonst ab, und jede Anwendung bittet Sie erneut um die Anmeldung.",
+    password_current: "Bisheriges Passwort",
+    password_new: "Neues Passwort",
+    password_again: "Neues Passwort noch einmal",
+    password_change: "Passwort ändern",
+    current_wrong: "Das ist nicht Ihr bisheriges Passwort. Es wurde nichts geändert.",
+    password_missing: "Bitte geben Sie Ihr bisheriges und das neue Passwort ein.",
+    password_different: "Die beiden neuen Passwörter sind verschieden. Bitte geben Sie zweimal dasselbe ein.",
+    password_short: ("Ein neues Passwort hat mindestens ", " Zeichen."),
+    password_long: "Das neue Passwort ist zu lang.",
+    password_same: "Das neue Passwort haben Sie schon. Bitte wählen Sie ein anderes.",
+    password_name: "Ihr Name oder Ihre E-Mail-Adresse ist kein Passwort. Bitte wählen Sie ein anderes.",
+    password_not_here: "Ihr Passwort lässt sich hier nicht ändern. Fragen Sie die Betreiber dieses Dienstes.",
+    password_overtaken: "Ihr Passwort wurde gerade von jemand anderem geändert. Laden Sie die Seite neu und prüfen Sie, ob Sie das waren.",
     done: &[
         (
             "withdrawn",
@@ -182,6 +238,7 @@ pub(super) static DE: OwnTexts = OwnTexts {
         ),
         ("session-ended", "Sie sind dort abgemeldet."),
         ("others-ended", "Sie sind überall sonst abgemeldet."),
+        ("password-changed", "Ihr Passwort ist geändert, und Sie sind überall sonst abgemeldet."),
     ],
     months: [
         "Januar",

@@ -1,5 +1,6 @@
 //! The pages in a real Chromium.
 
+mod account;
 mod chromium;
 mod legacy;
 mod site;

@@ -21,6 +21,11 @@ pub(super) fn secrets(directory: &Path) -> PathBuf {
     directory.join(STATE).join("secrets")
 }
 
+/// The folder of all passwords that people have changed, as Secrets by `NAMESPACE/NAME.yaml`.
+pub(super) fn passwords(directory: &Path) -> PathBuf {
+    directory.join(STATE).join("passwords")
+}
+
 /// The folder of all resources that the server created, by `KIND/NAMESPACE/NAME.yaml`.
 pub(super) fn resources(directory: &Path) -> PathBuf {
     directory.join(STATE).join("resources")

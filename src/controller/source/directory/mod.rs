@@ -3,6 +3,7 @@
 
 mod files;
 mod layout;
+mod overrides;
 mod state;
 mod status;
 
@@ -19,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::Event;
 use crate::controller::apply::directory::STATE_FOLDER;
 pub use files::{list, read};
-pub use state::{Directory, GRACE, Scan, find_secret, twice};
+pub use overrides::{make_override, override_file, with_override};
+pub use state::{Directory, GRACE, Scan, find_manifest, twice};
 
 /// A save is several writes: the directory is looked at when it has been quiet for so long …
 const QUIET: Duration = Duration::from_millis(60);

@@ -16,6 +16,7 @@ use super::super::manifest::{self, FileProblem, Manifest, Manifests};
 use super::super::{Event, FieldProblem, Kind, Malformed, Object, ObjectKey};
 use super::files::{self, Cache};
 use super::layout;
+use super::overrides::{self, Overrides};
 use super::status::{Kept, Statuses};
 use crate::api::{READABLE_LABEL, READABLE_VALUE};
 
@@ -106,7 +107,10 @@ impl Directory {
         let read = self.files.read(&self.root, &paths, SystemTime::from(now));
         let broken = broken(&read);
         problems.extend(read.iter().flat_map(|(_, manifests)| manifests.problems.iter().cloned()));
-        let found = find(&read, &broken, &mut problems);
+        let (replacing, read): (Vec<_>, Vec<_>) =
+            read.into_iter().partition(|(path, _)| path.starts_with(layout::passwords(&self.root)));
+        let overrides = overrides::collect(replacing.iter().map(|(_, manifests)| &**manifests));
+        let found = find(&read, &broken, &overrides, &mut problems);
         let mut scan = Scan::default();
         let mut changes = Vec::new();
         for (key, found) in &found {
@@ -125,7 +129,7 @@ impl Directory {
 
     fn paths(&self) -> (Vec<PathBuf>, Vec<FileProblem>) {
         let (mut paths, mut problems) = files::list(&self.root);
-        for folder in [layout::resources(&self.root), layout::secrets(&self.root)] {
+        for folder in [layout::resources(&self.root), layout::secrets(&self.root), layout::passwords(&self.root)] {
             if folder.is_dir() {
                 let (more, wrong) = files::list(&folder);
                 paths.extend(more);
@@ -315,6 +319,7 @@ fn broken(read: &[(PathBuf, Arc<Manifests>)]) -> Broken {
 fn find<'a>(
     read: &'a [(PathBuf, Arc<Manifests>)],
     broken: &Broken,
+    overrides: &Overrides,
     problems: &mut Vec<FileProblem>,
 ) -> BTreeMap<ObjectKey, Found<'a>> {
     let mut found: BTreeMap<ObjectKey, Found<'a>> = BTreeMap::new();
@@ -326,7 +331,8 @@ fn find<'a>(
                 }
                 continue;
             }
-            let value = as_stored(&manifest.key, &manifest.value);
+            let value = overrides::apply(overrides, &manifest.key, manifest.value.clone());
+            let value = as_stored(&manifest.key, &value);
             found.insert(manifest.key.clone(), Found { value, manifest: Some(manifest), path: Some(path.clone()) });
         }
     }
@@ -389,8 +395,9 @@ fn replaced(events: Vec<Event>) -> Vec<Event> {
     lists.into_iter().map(|(kind, (objects, malformed))| Event::Replaced { kind, objects, malformed }).collect()
 }
 
-/// The manifest of a Secret that stands in a file of the directory, whatever its labels; generated ones are not among them.
-pub fn find_secret(root: &Path, key: &ObjectKey) -> Option<Manifest> {
+/// The manifest of an object that stands in a file of the directory, a Secret whatever its labels; what the server keeps is not among
+/// them.
+pub fn find_manifest(root: &Path, key: &ObjectKey) -> Option<Manifest> {
     let (paths, _) = files::list(root);
     paths.iter().find_map(|path| {
         let shown: Arc<Path> = path.strip_prefix(root).unwrap_or(path).into();
