@@ -167,6 +167,10 @@ fn realms() -> Vec<(&'static str, Value)> {
         ("must be one line without control characters", realm(json!({"displayName": "two\nlines"}))),
         ("subjectType pairwise needs pairwiseSaltSecretRef", realm(json!({"subjectType": "pairwise"}))),
         (
+            "must be a host name in lower case without scheme and port",
+            realm(json!({"webFinger": {"domains": ["https://example.com"]}})),
+        ),
+        (
             "mode InitialAccessToken needs at least one of initialAccessTokens",
             realm(json!({"registration": {"mode": "InitialAccessToken"}})),
         ),

@@ -104,7 +104,13 @@ impl DirectoryRegistrar {
         // The Secret first: the controller must not find a client without one, and make another.
         let owner = Owner { name: &name, uid: None, issuer: &new.issuer, former_end: None, now: new.now };
         self.write_secret(&owner, &spec, Change::New)?;
-        replace(&self.file(&name)?, &object)?;
+        if let Err(error) = replace(&self.file(&name)?, &object) {
+            // Nobody would ever ask for it.
+            let binding = secret::binding(&spec).map(|binding| secret::name(&name, binding));
+            let left = binding.and_then(|binding| secret_file(&self.state, &binding).ok());
+            left.map(fs::remove_file);
+            return Err(error.into());
+        }
         self.read_now(&name)?.ok_or(RegistrarError::Conflict)
     }
 

@@ -309,3 +309,22 @@ fn an_empty_namespace_says_where_else_to_look() {
     let text = drawn(&report(Vec::new()), false);
     assert_eq!(text, "no problems\nthere are no Realms in namespace identity (-A looks into all namespaces)\n");
 }
+
+#[test]
+fn a_client_that_registered_itself_is_shown_as_such() {
+    let mut object = json!({
+        "apiVersion": "realmkeeper.dev/v1alpha1", "kind": "OidcClient",
+        "metadata": {"namespace": "identity", "name": "registered-1", "labels": {"realmkeeper.dev/registered": "true"}},
+        "spec": {"realmRef": {"name": "staff"}},
+        "status": {"clientId": "registered-1", "conditions": conditions(&[("Ready", "True", "Ready", "good")])},
+    });
+    let mut drawing = |labels: Value| {
+        object["metadata"]["labels"] = labels;
+        let object: DynamicObject = serde_json::from_value(object.clone()).unwrap();
+        drawn(&report(vec![realm(), Seen::read(Kind::OidcClient, object)]), false)
+    };
+    assert!(
+        drawing(json!({"realmkeeper.dev/registered": "true"})).contains("client id registered-1, registered itself")
+    );
+    assert!(!drawing(json!({})).contains("registered itself"));
+}

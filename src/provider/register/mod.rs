@@ -33,6 +33,9 @@ use crate::{
     secret::unguessable,
 };
 
+/// Descriptions are cut here.
+const MAX_DESCRIPTION: usize = 300;
+
 /// Registers, or lets a client look after itself, by the method.
 pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body> {
     let answer = match *request.method() {
@@ -148,7 +151,8 @@ impl From<InvalidMetadata> for OAuthError {
             "redirect_uris" => ErrorCode::InvalidRedirectUri,
             _ => ErrorCode::InvalidClientMetadata,
         };
-        Self::new(code, error.to_string())
+        // It may repeat what was sent.
+        Self::new(code, error.to_string().chars().take(MAX_DESCRIPTION).collect::<String>())
     }
 }
 

@@ -154,3 +154,78 @@ async fn a_registration_of_another_realm_is_not_looked_after_here() {
     }
     assert_eq!(read().await.error(), (401, "invalid_token".to_owned()));
 }
+
+/// Takes nobody.
+#[derive(Debug)]
+struct Shut;
+
+#[async_trait]
+impl ClientRegistrar for Shut {
+    async fn create(&self, _: NewClient) -> Result<Registered, RegistrarError> {
+        Err(RegistrarError::Unavailable("the key to the drawer is s3cret".into()))
+    }
+
+    async fn read(&self, _: &ObjectName) -> Result<Option<Registered>, RegistrarError> {
+        Ok(None)
+    }
+
+    async fn update(&self, _: &Registered, _: Update) -> Result<Registered, RegistrarError> {
+        Err(RegistrarError::Conflict)
+    }
+
+    async fn delete(&self, _: &Registered) -> Result<(), RegistrarError> {
+        Err(RegistrarError::Conflict)
+    }
+
+    async fn note_use(&self, _: &ObjectName, _: Timestamp) -> Result<(), RegistrarError> {
+        Err(RegistrarError::Conflict)
+    }
+
+    fn spread(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_member_holds_the_answer_is_an_error_of_the_standard_or_a_registration() {
+    let (mut staff, drawer) = office(|_| ());
+    drop(drawer);
+    std::sync::Arc::get_mut(&mut staff.provider).unwrap().registrar = Some(std::sync::Arc::new(Shut));
+    let long = "x".repeat(3000);
+    let strange = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1e300),
+        json!(""),
+        json!(" "),
+        json!("\u{0}"),
+        json!("\u{1f980}#?%"),
+        json!(long),
+        json!("https://"),
+        json!("https://[::1"),
+        json!("HTTPS://A.EXAMPLE:99999/"),
+        json!("none"),
+        json!("dir"),
+        json!([]),
+        json!([[]]),
+        json!(["", null]),
+        json!(["https://a.example/\u{202e}"]),
+        json!({}),
+        json!({"keys": [[], {}, 1]}),
+        json!({"keys": [{"kty": "RSA", "n": "AQAB", "e": "!"}]}),
+    ];
+    for member in crate::realm::registration::MEMBERS {
+        for value in &strange {
+            let mut document = json!({"redirect_uris": ["https://b.example/cb"]});
+            document[member.name] = value.clone();
+            let reply = post(&staff, &document).await;
+            let (status, code) = reply.error();
+            let is_of_the_standard = ["invalid_redirect_uri", "invalid_client_metadata"].contains(&&*code);
+            assert!((status == 400 && is_of_the_standard) || status == 503, "{document}: {status} {code}");
+            assert!(!reply.text().contains("s3cret"), "what is inside stays there");
+            let description = reply.json()["error_description"].as_str().unwrap().to_owned();
+            assert!(description.len() < 600 && description.is_ascii(), "{description}");
+        }
+    }
+}
