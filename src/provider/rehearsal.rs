@@ -206,7 +206,7 @@ fn presumed(realm: &Realm, claims: &OwnClaims) -> Option<Grant> {
         sid: None,
         locale: None,
     };
-    let payload = GrantPayload { authorization, grant_id: grant_id.to_owned(), refresh_until: None };
+    let payload = GrantPayload { authorization, grant_id: grant_id.to_owned(), refresh_until: None, password: None };
     Some(Grant { payload, session: None, expires_at: Timestamp::from_second(claims.exp).ok()? })
 }
 

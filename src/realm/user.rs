@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use super::{ObjectName, PasswordHash, Subject};
@@ -33,4 +35,17 @@ pub enum Password {
     Phc(PasswordHash),
     /// The password itself (tests, generated secrets).
     Plain(Secret),
+}
+
+impl Password {
+    /// Tells one hash from another and nothing of what was hashed, for what must end when it changes. None for a plain password, which could
+    /// be guessed from it.
+    pub fn mark(&self) -> Option<String> {
+        let Self::Phc(hash) = self else { return None };
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(format!("password\0{:?}\0{}\0", hash.function(), hash.salt().len()).as_bytes());
+        context.update(hash.salt());
+        context.update(hash.output());
+        Some(URL_SAFE_NO_PAD.encode(context.finish()))
+    }
 }

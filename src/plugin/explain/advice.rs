@@ -164,6 +164,7 @@ pub fn token(inactive: Inactive) -> &'static str {
             "the OidcClient was deleted and made anew: what was issued before is not its own; get a new token"
         }
         Inactive::User => "the User is gone, not served, or has spec.enabled: false",
+        Inactive::Password => "sign in again: a new password ends what was granted under the old one",
         Inactive::Subject => "sign in again: the client has come to know its users by another sub",
         Inactive::Access => "the user has left the groups of the OidcClient's spec.access.groups",
     }

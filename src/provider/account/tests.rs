@@ -298,6 +298,35 @@ async fn a_password_that_was_changed_elsewhere_ends_the_sessions_of_the_old_one(
 }
 
 #[tokio::test]
+async fn a_password_hash_that_was_changed_elsewhere_ends_grants_too() {
+    let hash = |salt: &str| {
+        let hash = format!("$pbkdf2-sha256$i=1000${salt}$RilxBxnvGa3JIyaXwlUUKmvuPzxjHerJeqIuhiIvKNU");
+        Some(Password::Phc(hash.parse().unwrap()))
+    };
+    let old = hash("c2FsdHNhbHRzYWx0c2FsdA");
+    let ada = user("ada").with(|user| user.password = old.clone());
+    let staff = realm().client(client("app").consent()).user(ada).serve();
+    let change = |password: Option<Password>| {
+        staff.change(|realm| {
+            let ada = user("ada").with(|user| user.password = password).0;
+            realm.users.insert_mut(ada.subject.clone(), Arc::new(ada));
+        });
+    };
+    let mut browser = Browser::new(&staff);
+    sign_in(&mut browser, "ada", "hunter2").await;
+    let granted = tokens(&mut browser, "app", OFFLINE).await;
+    let access = granted["access_token"].as_str().unwrap();
+    for same in [None, old] {
+        change(same);
+        assert!(refreshes(&staff, "app", &granted).await && staff.is_active("app", access).await);
+    }
+    for other in [hash("b3RoZXJvdGhlcm90aGVyMQ"), Some(Password::Plain(Secret::new("hunter2")))] {
+        change(other);
+        assert!(!refreshes(&staff, "app", &granted).await && !staff.is_active("app", access).await);
+    }
+}
+
+#[tokio::test]
 async fn oidc_4_the_page_offers_to_begin_a_sign_in_at_each_application_that_can() {
     let initiates = |id: &str, uri: &str| {
         let uri = uri.into();

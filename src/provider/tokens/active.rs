@@ -91,6 +91,9 @@ pub enum Inactive {
         "its client knows the user by another sub now: its sector, its subject type or the realm's salt has changed"
     )]
     Subject,
+    /// The Secret of the User.
+    #[error("its user's password has been changed since")]
+    Password,
     /// `access.groups`.
     #[error("its user is in no group that may sign in to the client")]
     Access,
@@ -244,6 +247,7 @@ pub(super) fn owner(call: &Call, client_id: &str, grant: &Grant, steps: &mut Ste
     let user = match call.realm.user(&authorization.subject) {
         None => Err(Inactive::User),
         Some(user) if !client.admits(user) => Err(Inactive::Access),
+        Some(user) if grant.is_of_another_password(user) => Err(Inactive::Password),
         Some(user) if !authorization.is_shown_as(&call.realm.subject_for(&client, user)) => Err(Inactive::Subject),
         Some(user) => Ok(user.clone()),
     };

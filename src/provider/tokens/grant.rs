@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     provider::{Authorization, Call, CodePayload},
-    realm::{Client, GrantType},
+    realm::{Client, GrantType, User},
     secret::{NoEntropy, random},
     store::{Artifact, IdHash, Kind, StoreError},
 };
@@ -20,6 +20,9 @@ pub(crate) struct GrantPayload {
     pub(crate) grant_id: String,
     /// No refresh token lives longer (seconds since the epoch); none: there is no refresh token.
     pub(crate) refresh_until: Option<i64>,
+    /// [`crate::realm::Password::mark`] of the person's password when it was made; none: whatever becomes of the password.
+    #[serde(default)]
+    pub(crate) password: Option<String>,
 }
 
 /// A grant as it is stored.
@@ -49,7 +52,8 @@ impl Grant {
         let refresh_until = Some(until).filter(|until| has_refresh && *until > call.now);
         let expires_at = after(refresh_until.unwrap_or(call.now), client.tokens.access_token);
         let refresh_until = refresh_until.map(Timestamp::as_second);
-        Self { payload: GrantPayload { authorization, grant_id, refresh_until }, session, expires_at }
+        let password = mark(call, &authorization);
+        Self { payload: GrantPayload { authorization, grant_id, refresh_until, password }, session, expires_at }
     }
 
     /// The grant of an access token of the authorization endpoint: it ends with the SSO session, and has no refresh token. It lasts at least
@@ -62,7 +66,8 @@ impl Grant {
     ) -> Self {
         let session = authorization.sid.as_deref().map(IdHash::of);
         let expires_at = after(call.now, client.tokens.access_token.max(client.tokens.authorization_code));
-        Self { payload: GrantPayload { authorization, grant_id, refresh_until: None }, session, expires_at }
+        let password = mark(call, &authorization);
+        Self { payload: GrantPayload { authorization, grant_id, refresh_until: None, password }, session, expires_at }
     }
 
     /// The grant of this id, where it is still there.
@@ -83,6 +88,15 @@ impl Grant {
 
     pub(crate) fn authorization(&self) -> &Authorization {
         &self.payload.authorization
+    }
+
+    /// True where the person's password has been changed since. One that has none just now (its Secret is gone for a moment) is no reason
+    /// to end anything.
+    pub(crate) fn is_of_another_password(&self, user: &User) -> bool {
+        match (&self.payload.password, &user.password) {
+            (Some(known), Some(password)) => password.mark().as_ref() != Some(known),
+            _ => false,
+        }
     }
 
     /// The grant itself, to be stored.
@@ -106,6 +120,10 @@ impl Grant {
     pub(crate) fn jti(&self) -> Result<String, NoEntropy> {
         Ok(format!("{}.{}", self.payload.grant_id, random::<16>()?))
     }
+}
+
+fn mark(call: &Call, authorization: &Authorization) -> Option<String> {
+    call.realm.user(&authorization.subject)?.password.as_ref()?.mark()
 }
 
 /// `duration` later; a time that can't be told is the last one.

@@ -31,6 +31,9 @@ fn person<'a>(call: &'a Call, client: &Client, grant: &Grant) -> Result<&'a Arc<
     let authorization = grant.authorization();
     let user = call.realm.user(&authorization.subject).filter(|user| client.admits(user));
     let user = user.ok_or_else(|| invalid_grant("the user is gone, is disabled, or may not sign in to this client"))?;
+    if grant.is_of_another_password(user) {
+        return Err(invalid_grant("the user's password has been changed: the person must sign in again"));
+    }
     match authorization.is_shown_as(&call.realm.subject_for(client, user)) {
         true => Ok(user),
         false => Err(invalid_grant("the client knows the user by another sub now: the person must sign in again")),
