@@ -34,6 +34,7 @@ pub(super) static DE: Texts = Texts {
     consent_allow: "Zustimmen",
     consent_deny: "Ablehnen",
     consent_goes_to: ("In beiden Fällen geht es zurück zu ", "."),
+    consent_later: "Sie können das jederzeit widerrufen:",
     scopes: &[
         ("openid", "Erkennen, wer Sie sind"),
         ("profile", "Ihr Profil sehen, etwa Ihren Namen"),

@@ -30,6 +30,7 @@ pub(super) static EN: Texts = Texts {
     consent_allow: "Allow",
     consent_deny: "Don’t allow",
     consent_goes_to: ("Either way you go back to ", "."),
+    consent_later: "You can take this back at any time:",
     scopes: &[
         ("openid", "Know who you are"),
         ("profile", "See your profile, such as your name"),

@@ -141,6 +141,8 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) resources: &'a [String],
     pub(crate) action: String,
     pub(crate) switch: String,
+    /// The person's own page.
+    pub(crate) account: String,
     pub(crate) interaction: &'a str,
     pub(crate) csrf: String,
 }

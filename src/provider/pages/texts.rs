@@ -37,6 +37,7 @@ pub(crate) struct Texts {
     pub(crate) consent_allow: &'static str,
     pub(crate) consent_deny: &'static str,
     pub(crate) consent_goes_to: Around,
+    pub(crate) consent_later: &'static str,
     /// Standard scopes by name; a realm's own have the description of the Realm.
     pub(crate) scopes: &'static [(&'static str, &'static str)],
 
