@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     directory::demo,
     serve::Serve,
-    suite::served::{PASSWORD, Served},
+    suite::served::{PASSWORD, Served, secret},
 };
 
 #[tokio::test]
@@ -40,6 +40,33 @@ async fn openid_client_runs_every_flow() {
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{said}\n--- and the provider:\n{}", serve.log());
     assert!(said.contains("pass 8") && said.contains("fail 0"), "every test must have run:\n{said}");
+}
+
+#[tokio::test]
+async fn openid_client_registers_itself() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/openid-client");
+    assert!(
+        folder.join("node_modules/openid-client").is_dir(),
+        "openid-client is needed by this test: run `npm ci` in {} (`make test` does)",
+        folder.display()
+    );
+    let serve = Arc::new(Serve::start(&[], &[]).await);
+    let served = demo(&serve);
+    let token = "an-initial-access-token";
+    served.apply([secret("partners", &[("token", token)])]).await;
+    let registration = json!({"mode": "InitialAccessToken", "initialAccessTokens": [{"name": "partners"}]});
+    served.apply([served.realm(json!({"registration": registration}))]).await;
+    served.apply_ada().await;
+    let mut node = tokio::process::Command::new("setpriv");
+    node.args(["--pdeathsig", "KILL", "node", "--test-reporter=spec", "registration.mjs"]).current_dir(&folder);
+    node.env("ISSUER", served.issuer().await).env("INITIAL_ACCESS_TOKEN", token);
+    node.env("USERNAME", "ada").env("PASSWORD", PASSWORD).env("REDIRECT_URI", "http://127.0.0.1:7777/callback");
+    let node = node.stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(Duration::from_secs(120), node).await.unwrap();
+    let output = output.expect("node is needed by this test: scripts/setup installs it");
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success(), "{said}\n--- and the provider:\n{}", serve.log());
+    assert!(said.contains("pass 5") && said.contains("fail 0"), "every test must have run:\n{said}");
 }
 
 const API: &str = "https://api.example.com";

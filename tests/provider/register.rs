@@ -571,6 +571,35 @@ async fn two_updates_at_once_leave_one_of_them_whole() {
 }
 
 #[tokio::test]
+async fn of_many_who_come_at_once_with_a_token_that_is_good_once_one_gets_in() {
+    let tokens = json!([{"name": "once", "maxUses": 1}]);
+    let registration = json!({"mode": "InitialAccessToken", "initialAccessTokens": tokens});
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "stringData": {"token": "one-use-only-0123456789"},
+        "metadata": {"name": "once", "labels": {"realmkeeper.dev/readable": "true"}},
+    });
+    let files = [("realm.yaml", &*realm(&registration)), ("once.yaml", &*secret.to_string())];
+    let serve = Arc::new(Serve::start(&files, &[]).await);
+    let (http, issuer) = (http(), demo(&serve).issuer().await);
+    let metadata = json!({"grant_types": ["client_credentials"]});
+    let come = || register(&http, &issuer, Some("one-use-only-0123456789"), &metadata);
+    let answers = futures::future::join_all((0..8).map(|_| come())).await;
+    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 401, 401, 401, 401, 401, 401, 401]);
+}
+
+#[tokio::test]
+async fn rfc7517_5_keys_of_unknown_types_are_passed_over() {
+    let office = Office::open().await;
+    let unknown = json!({"kty": "LATTICE", "x": "AA"});
+    let with = |keys: Value| json!({"redirect_uris": ["https://app.example/cb"], "jwks": {"keys": keys}});
+    let one = office.registrant(with(json!([unknown.clone(), key()]))).await;
+    assert_eq!(one.document["jwks"]["keys"], json!([key()]));
+    office.register(with(json!([unknown]))).await.assert_error(400, "invalid_client_metadata");
+}
+
+#[tokio::test]
 async fn what_a_person_wrote_is_no_registration() {
     let office = Office::open().await;
     let one = office.registrant(json!({"grant_types": ["client_credentials"]})).await;

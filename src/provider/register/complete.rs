@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeSet, str::FromStr};
 
+use serde_json::Value;
+
 use super::{InvalidMetadata, links, redirect_uris};
 use crate::{
     jose::{Algorithm, JwsAlgorithm},
@@ -174,21 +176,30 @@ const SIGNED: [&str; 3] =
 const ENCRYPTED: [&str; 3] =
     ["id_token_encrypted_response_alg", "userinfo_encrypted_response_alg", "request_object_encryption_alg"];
 
-/// `jwks` and `jwks_uri` exclude one another, and only public keys are taken (RFC 7591 section 2).
+/// `jwks` and `jwks_uri` exclude one another, and only public keys are taken (RFC 7591 section 2). Those of types that nobody here knows
+/// are passed over (RFC 7517 section 5).
 fn keys(_: &Context<'_>, metadata: &mut ClientMetadata) -> Result<(), InvalidMetadata> {
     const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
     if metadata.has("jwks") && metadata.has("jwks_uri") {
         return Err(invalid("jwks", "jwks and jwks_uri must not be used together"));
     }
-    let jwks = metadata.iter().find(|(name, _, _)| *name == "jwks").map(|(_, _, value)| value);
-    let keys = jwks.and_then(|jwks| jwks.get("keys")).and_then(serde_json::Value::as_array);
-    if jwks.is_some() && keys.is_none() {
-        return Err(invalid("jwks", "must be a JWK Set: an object with the array keys (RFC 7517 section 5)"));
-    }
-    let is_private = |key: &serde_json::Value| PRIVATE.iter().any(|member| key.get(member).is_some());
-    if keys.into_iter().flatten().any(is_private) {
+    let Some(jwks) = metadata.iter().find(|(name, _, _)| *name == "jwks").map(|(_, _, value)| value) else {
+        return Ok(());
+    };
+    let keys = jwks
+        .get("keys")
+        .and_then(Value::as_array)
+        .ok_or_else(|| invalid("jwks", "must be a JWK Set: an object with the array keys (RFC 7517 section 5)"))?;
+    let is_private = |key: &Value| PRIVATE.iter().any(|member| key.get(member).is_some());
+    if keys.iter().any(is_private) {
         return Err(invalid("jwks", "it holds a private or symmetric key, which must be known to nobody else"));
     }
+    let is_known = |key: &&Value| matches!(key.get("kty").and_then(Value::as_str), Some("RSA" | "EC" | "OKP"));
+    let known: Vec<Value> = keys.iter().filter(is_known).cloned().collect();
+    if known.is_empty() {
+        return Err(invalid("jwks", "it holds no key that can be used"));
+    }
+    metadata.set_object("jwks", [("keys".to_owned(), Value::Array(known))].into_iter().collect());
     Ok(())
 }
 

@@ -162,6 +162,11 @@ impl ClientMetadata {
         }
     }
 
+    /// Sets an object.
+    pub fn set_object(&mut self, name: &'static str, object: Map<String, Value>) {
+        self.0.insert(name.to_owned(), Value::Object(object));
+    }
+
     /// Takes a member away.
     pub fn remove(&mut self, name: &str) {
         self.0.remove(name);
