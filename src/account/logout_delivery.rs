@@ -24,8 +24,8 @@ pub struct LogoutDelivery {
     pub client_id: String,
     /// Which life of the client.
     pub incarnation: String,
-    /// `sub` as the client knows it; none where nobody can say any more: `sid` alone names the session then.
-    pub subject: Option<String>,
+    /// `sub` as the client knows it.
+    pub subject: String,
     /// `sid`.
     pub sid: String,
     /// How often it has been tried.
@@ -48,7 +48,7 @@ impl LogoutDelivery {
         Self {
             client_id: client.id.as_str().to_owned(),
             incarnation: client.incarnation.as_str().to_owned(),
-            subject: Some(client.subject.shown(&session.subject()).into_owned()),
+            subject: client.subject.shown(&session.subject()).into_owned(),
             sid: session.sid().to_owned(),
             attempts: 0,
         }

@@ -24,9 +24,6 @@ use crate::{
 /// That a session is in use is written down this often at the most.
 const TOUCH_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 
-/// Another replica may see a new password so much later, at the most.
-const LAG: SignedDuration = SignedDuration::from_mins(1);
-
 /// A change is tried so often where others change the session at the same time: each time one of them has succeeded.
 const ATTEMPTS: usize = 64;
 
@@ -114,12 +111,6 @@ impl Session {
             return Ok(None);
         }
         let user = realm.user(&session.state.subject);
-        if user.is_some_and(|user| session.is_of_another_password(cookie, user))
-            && now.duration_since(session.state.authenticated_at) < LAG
-        {
-            // Perhaps it knows a newer password than this replica does: it is good for nothing here, and is let be.
-            return Ok(None);
-        }
         if user.is_none_or(|user| session.is_of_another_password(cookie, user)) {
             session.end(store, realm, now).await?;
             return Ok(None);

@@ -78,7 +78,6 @@ fn consent_page(under_way: &UnderWay<'_>) -> Response<Body> {
         resources: &under_way.request.resources,
         action: under_way.url(PATH),
         switch: format!("{}&account=other", under_way.url("/login")),
-        account: realm.issuer.endpoint("/account"),
         interaction: &under_way.interaction.id,
         csrf: under_way.csrf(["consent", &user.subject]),
     };

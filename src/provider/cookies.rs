@@ -1,5 +1,7 @@
-//! The two cookies: the SSO session, and a secret that ties a sign-in under way to the browser that began it. Both are 256 random
-//! bits; `HttpOnly`, `SameSite=Lax`, gone when the browser closes.
+//! The three cookies, all gone when the browser closes. The SSO session, and a secret that ties a sign-in under way to the browser that
+//! began it: 256 random bits, `HttpOnly`, `SameSite=Lax`. And the browser state, which says nothing but whether it is still the same
+//! session (OpenID Connect Session Management section 3.2): the page at `/session` reads it by script, in frames of other sites, so it is
+//! not `HttpOnly`, and `SameSite=None` where browsers take that (with `Secure`); no request is ever believed for its sake.
 //!
 //! Where the issuer is https they are `Secure` and have the prefix `__Host-`, which binds them to the host and to `Path=/`; so the
 //! realm stands in the name. Elsewhere (loopback) they have the issuer's path.
@@ -15,6 +17,8 @@ pub(crate) enum Cookie {
     Session,
     /// The browser that began a sign-in.
     Browser,
+    /// [`crate::account::session::Session::browser_state`].
+    State,
 }
 
 /// What a browser has sent of ours.
@@ -22,14 +26,16 @@ pub(crate) enum Cookie {
 pub(crate) struct Cookies {
     pub(crate) session: Option<String>,
     pub(crate) browser: Option<String>,
+    pub(crate) state: Option<String>,
 }
 
 impl Cookie {
-    fn name(self, realm: &Realm) -> String {
+    pub(crate) fn name(self, realm: &Realm) -> String {
         let prefix = if realm.issuer.is_secure() { "__Host-" } else { "" };
         let what = match self {
             Self::Session => "session",
             Self::Browser => "browser",
+            Self::State => "state",
         };
         // A namespace has no dot in it, so no two realms share a name.
         format!("{prefix}rk-{what}-{}.{}", realm.name.namespace, realm.name.name)
@@ -48,7 +54,12 @@ impl Cookie {
     fn header(self, realm: &Realm, value: &str, more: &str) -> Option<HeaderValue> {
         let (name, path) = (self.name(realm), path(&realm.issuer));
         let secure = if realm.issuer.is_secure() { "; Secure" } else { "" };
-        HeaderValue::from_str(&format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax{secure}{more}")).ok()
+        let reach = match self {
+            Self::Session | Self::Browser => "HttpOnly; SameSite=Lax",
+            Self::State if realm.issuer.is_secure() => "SameSite=None",
+            Self::State => "SameSite=Lax",
+        };
+        HeaderValue::from_str(&format!("{name}={value}; Path={path}; {reach}{secure}{more}")).ok()
     }
 }
 
@@ -58,10 +69,11 @@ impl Cookies {
         Self {
             session: read(headers, &Cookie::Session.name(realm)),
             browser: read(headers, &Cookie::Browser.name(realm)),
+            state: read(headers, &Cookie::State.name(realm)),
         }
     }
 
-    /// True where the browser has sent neither: it is new here, blocks cookies, or comes by a POST from another site
+    /// True where the browser has sent neither of those that come from its own site only: it is new here, blocks cookies, or comes by a POST from another site
     /// (`SameSite=Lax`).
     pub(crate) fn is_empty(&self) -> bool {
         self.session.is_none() && self.browser.is_none()

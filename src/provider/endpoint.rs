@@ -20,6 +20,7 @@ pub enum Endpoint {
     Consent,
     Account,
     Register,
+    Session,
 }
 
 /// Which pages of other origins may read an endpoint's answers by script.
@@ -33,7 +34,7 @@ pub(crate) enum Sharing {
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Discovery,
         Self::AuthorizationServerMetadata,
         Self::Jwks,
@@ -48,6 +49,7 @@ impl Endpoint {
         Self::Consent,
         Self::Account,
         Self::Register,
+        Self::Session,
     ];
 
     /// The endpoint of what follows the issuer in a request's path.
@@ -73,6 +75,7 @@ impl Endpoint {
             Self::Consent => "/consent",
             Self::Account => "/account",
             Self::Register => "/register",
+            Self::Session => "/session",
         }
     }
 
@@ -93,6 +96,7 @@ impl Endpoint {
             Self::Consent => "consent",
             Self::Account => "account",
             Self::Register => "register",
+            Self::Session => "session",
         }
     }
 
@@ -100,7 +104,13 @@ impl Endpoint {
     pub fn is_served(self, settings: &Settings) -> bool {
         match self {
             // Nobody signs in to a realm without these.
-            Self::Authorize | Self::Userinfo | Self::Logout | Self::Login | Self::Consent | Self::Account => {
+            Self::Authorize
+            | Self::Userinfo
+            | Self::Logout
+            | Self::Login
+            | Self::Consent
+            | Self::Account
+            | Self::Session => {
                 let signs_in = [GrantType::AuthorizationCode, GrantType::Implicit];
                 signs_in.iter().any(|grant| settings.grant_types.contains(grant))
             }
@@ -119,7 +129,7 @@ impl Endpoint {
     pub(crate) fn allows(self, method: &Method) -> bool {
         match *method {
             Method::GET => !matches!(self, Self::Token | Self::Introspect | Self::Revoke),
-            Method::POST => !self.is_document(),
+            Method::POST => !self.is_document() && self != Self::Session,
             Method::PUT | Method::DELETE => self == Self::Register,
             _ => false,
         }
@@ -128,6 +138,11 @@ impl Endpoint {
     /// True for the public documents, which caches may keep.
     pub(crate) fn is_document(self) -> bool {
         matches!(self, Self::Discovery | Self::AuthorizationServerMetadata | Self::Jwks | Self::WebFinger)
+    }
+
+    /// True where any site may show it in a frame; it has nothing on it to click.
+    pub(crate) fn is_for_frames(self) -> bool {
+        self == Self::Session
     }
 
     /// The value of `Allow` (RFC 9110 section 10.2.1).
@@ -143,7 +158,9 @@ impl Endpoint {
     /// Who may read its answers by script.
     pub(crate) fn sharing(self) -> Sharing {
         match self {
-            Self::Authorize | Self::Logout | Self::Login | Self::Consent | Self::Account => Sharing::SameOrigin,
+            Self::Authorize | Self::Logout | Self::Login | Self::Consent | Self::Account | Self::Session => {
+                Sharing::SameOrigin
+            }
             _ => Sharing::AnyOrigin,
         }
     }

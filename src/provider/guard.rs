@@ -43,6 +43,7 @@ fn options(endpoint: Endpoint, asked: &HeaderMap) -> Response<Body> {
 
 /// Adds the common headers; what a handler has set stays.
 pub(super) fn after(endpoint: Endpoint, realm: &Realm, cross_origin: bool, response: &mut Response<Body>) {
+    let is_for_frames = endpoint.is_for_frames() && response.status().is_success();
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -63,7 +64,9 @@ pub(super) fn after(endpoint: Endpoint, realm: &Realm, cross_origin: bool, respo
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(
             "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ));
-        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        if !is_for_frames {
+            headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        }
         headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     }
 }

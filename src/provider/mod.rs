@@ -28,6 +28,7 @@ mod request_id;
 mod revoke;
 /// The listener.
 pub mod server;
+mod session;
 mod sign_out;
 mod steps;
 #[cfg(test)]
@@ -258,6 +259,7 @@ async fn dispatch(call: &Call, request: Request<Body>) -> Response<Body> {
         Endpoint::Account => Box::pin(account::handle(call, request)).await,
         Endpoint::Consent => Box::pin(consent::handle(call, request)).await,
         Endpoint::Register => Box::pin(register::handle(call, request)).await,
+        Endpoint::Session => session::handle(call),
     }
 }
 

@@ -109,8 +109,15 @@ async fn scripts_of_other_origins_reach_what_takes_no_cookie_and_no_page() {
     let staff = staff();
     let preflight = [CROSS_ORIGIN, ("access-control-request-method", "POST")];
     for endpoint in Endpoint::ALL {
-        let is_page = [Endpoint::Authorize, Endpoint::Login, Endpoint::Consent, Endpoint::Logout, Endpoint::Account]
-            .contains(&endpoint);
+        let is_page = [
+            Endpoint::Authorize,
+            Endpoint::Login,
+            Endpoint::Consent,
+            Endpoint::Logout,
+            Endpoint::Account,
+            Endpoint::Session,
+        ]
+        .contains(&endpoint);
         let reply = staff.send(Method::OPTIONS, endpoint.path(), &preflight, String::new()).await;
         let open = |headers: &HeaderMap| headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_some_and(|v| v == "*");
         assert_eq!(open(&reply.headers), !is_page, "{endpoint:?}");

@@ -7,6 +7,7 @@ use super::{
     Call, ErrorCode, OAuthError,
     cookies::{Cookie, Cookies},
     pages::{self, Display, Frame, Notice, NoticePage, Texts, WayOn},
+    session::session_state,
 };
 use crate::{
     account::{AccountError, device::Device, session::Session},
@@ -103,12 +104,33 @@ impl<'a> Visit<'a> {
         self.session = None;
     }
 
-    /// Adds the cookies that were set on the way.
-    pub(crate) fn finish(self, mut response: Response<Body>) -> Response<Body> {
+    /// Adds the cookies that were set on the way, and the browser state where it is not that of the session.
+    pub(crate) fn finish(mut self, mut response: Response<Body>) -> Response<Body> {
+        self.set_cookies.extend(self.browser_state());
         for cookie in self.set_cookies {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         response
+    }
+
+    /// `session_state` for a successful answer to the client at this redirect URI, where one is due
+    /// ([`super::session::session_state`]).
+    pub(crate) fn session_state(&self, client: &Client, redirect_uri: &str) -> Option<String> {
+        session_state(self.session.as_ref()?, client, redirect_uri).ok().flatten()
+    }
+
+    /// What makes the browser state that of the session. Without a session it goes where there was one: a request from another site comes
+    /// with the browser state and without the session's cookie, and says nothing.
+    fn browser_state(&self) -> Option<HeaderValue> {
+        let (known, realm) = (self.cookies.state.as_deref(), self.realm());
+        match &self.session {
+            Some(session) => {
+                let state = session.browser_state();
+                if known == Some(&*state) { None } else { Cookie::State.set(realm, &state) }
+            }
+            None if known.is_some() && self.cookies.session.is_some() => Cookie::State.clear(realm),
+            None => None,
+        }
     }
 
     /// A page that only tells something; where `client` is known it leads back there.

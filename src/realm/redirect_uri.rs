@@ -71,6 +71,13 @@ impl RedirectUri {
         }
     }
 
+    /// True where `uri` has the scheme, host and port of this one; the port of a loopback address is free.
+    pub fn shares_origin_with(&self, uri: &str) -> bool {
+        let (Ok(own), Ok(other)) = (Url::parse(&self.text), Url::parse(uri)) else { return false };
+        let is_same_but_port = own.scheme() == other.scheme() && own.host() == other.host();
+        own.origin().is_tuple() && (own.origin() == other.origin() || (self.loopback.is_some() && is_same_but_port))
+    }
+
     /// As it was registered.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -135,6 +142,24 @@ mod tests {
             ("com.example.app:/cb", "com.example.app:/cb", true),
         ] {
             assert_eq!(RedirectUri::parse(registered).unwrap().matches(requested), want, "{registered} {requested}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_and_a_private_use_uri_has_none() {
+        for (registered, uri, want) in [
+            ("https://a.example/cb", "https://a.example/out?x=1", true),
+            ("https://a.example/cb", "https://A.example:443/out", true),
+            ("https://a.example/cb", "https://a.example:8443/out", false),
+            ("https://a.example/cb", "http://a.example/out", false),
+            ("https://a.example/cb", "https://b.a.example/out", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:7000/out", true),
+            ("http://127.0.0.1/cb", "http://127.0.0.2:7000/out", false),
+            ("http://localhost:3000/cb", "http://localhost:3001/out", false),
+            ("com.example.app:/cb", "com.example.app:/out", false),
+            ("https://a.example/cb", "out", false),
+        ] {
+            assert_eq!(RedirectUri::parse(registered).unwrap().shares_origin_with(uri), want, "{registered} {uri}");
         }
     }
 

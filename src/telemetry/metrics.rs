@@ -36,6 +36,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_durations: Family<EndpointLabels, Latency>,
     sign_ins: Family<SignInLabels, Counter>,
+    logout_deliveries: Family<LogoutLabels, Counter>,
     reconciles: Family<ReconcileLabels, Latency>,
     unrouted: Counter,
     load: Load,
@@ -60,6 +61,12 @@ struct SignInLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LogoutLabels {
+    realm: String,
+    outcome: LogoutOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReconcileLabels {
     step: &'static str,
     outcome: ReconcileOutcome,
@@ -74,6 +81,21 @@ pub enum SignInOutcome {
     LockedOut,
     AccessDenied,
     Overloaded,
+}
+
+/// How an attempt to tell a client that a session has ended came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum LogoutOutcome {
+    /// The client has heard it.
+    Delivered,
+    /// It is tried again.
+    Failed,
+    /// The client said that it can't, and is not asked any more.
+    Refused,
+    /// It failed for the last time.
+    GivenUp,
+    /// The client is gone, or does not want to be told any more.
+    Obsolete,
 }
 
 /// How a pass of the controller ended.
@@ -93,6 +115,9 @@ impl Default for Metrics {
         let help = "From the end of a request's head to the start of its answer, by endpoint";
         registry.register_with_unit("request_duration", help, Unit::Seconds, request_durations.clone());
         registry.register("sign_ins", "Sign-ins by realm and outcome", sign_ins.clone());
+        let logout_deliveries = Family::default();
+        let help = "Attempts to deliver a logout token by realm and outcome";
+        registry.register("logout_deliveries", help, logout_deliveries.clone());
         let help = "Passes of the controller by step (index, plan, apply) and outcome";
         registry.register_with_unit("reconcile_duration", help, Unit::Seconds, reconciles.clone());
         let (unrouted, load) = (Counter::default(), Load::default());
@@ -100,7 +125,16 @@ impl Default for Metrics {
         registry.register("connections", "Open connections of the provider", load.connections.clone());
         registry.register("requests_in_flight", "Requests of the provider under way", load.in_flight.clone());
         registry.register("requests_shed", "Requests refused because there were too many at once", load.shed.clone());
-        Self { registry: Mutex::new(registry), requests, request_durations, sign_ins, reconciles, unrouted, load }
+        Self {
+            registry: Mutex::new(registry),
+            requests,
+            request_durations,
+            sign_ins,
+            logout_deliveries,
+            reconciles,
+            unrouted,
+            load,
+        }
     }
 }
 
@@ -129,6 +163,11 @@ impl Metrics {
     /// Counts a sign-in; `realm` is `namespace/name`.
     pub fn sign_in(&self, realm: &str, outcome: SignInOutcome) {
         self.sign_ins.get_or_create(&SignInLabels { realm: realm.to_owned(), outcome }).inc();
+    }
+
+    /// Counts an attempt to deliver a logout token; `realm` is `namespace/name`.
+    pub fn logout_delivery(&self, realm: &str, outcome: LogoutOutcome) {
+        self.logout_deliveries.get_or_create(&LogoutLabels { realm: realm.to_owned(), outcome }).inc();
     }
 
     /// Counts a pass of the controller; `step` is one of a few fixed words.

@@ -10,5 +10,5 @@ pub mod request;
 
 pub use latency::Latency;
 pub use management::{Management, Readiness};
-pub use metrics::{Counter, Gauge, Load, Metrics, ReconcileOutcome, SignInOutcome};
+pub use metrics::{Counter, Gauge, Load, LogoutOutcome, Metrics, ReconcileOutcome, SignInOutcome};
 pub use prometheus_client as metrics_library;

@@ -33,7 +33,7 @@ async fn used(store: &MemoryStore, realm: &Realm, session: &Session, client: &st
 }
 
 /// The clients that are to be told, and of whom.
-async fn deliveries(store: &MemoryStore) -> Vec<(String, Option<String>, String)> {
+async fn deliveries(store: &MemoryStore) -> Vec<(String, String, String)> {
     let due = store.due(Kind::LogoutDelivery, now(), 100).await.unwrap();
     let read = |artifact: &Artifact| LogoutDelivery::read(artifact).unwrap();
     let mut told: Vec<_> =
@@ -87,7 +87,7 @@ async fn ending_a_session_and_what_its_clients_will_be_told_is_one_commit() {
     assert!(Session::find(&store, &realm, &begun.cookie, now()).await.unwrap().is_none());
     assert!(store.find(Kind::RefreshToken, &IdHash::of("token"), now()).await.unwrap().is_none());
     let sid = begun.session.sid().to_owned();
-    let expected = [("app".to_owned(), Some("sub-ada".to_owned()), sid)];
+    let expected = [("app".to_owned(), "sub-ada".to_owned(), sid)];
     assert_eq!(deliveries(&store).await, expected, "who is in it and wants to know");
     // The second of two tabs that sign out finds it done.
     begun.session.end(&store, &realm, now()).await.unwrap();
@@ -142,7 +142,7 @@ async fn who_signs_in_as_somebody_else_ends_the_session_before_and_its_clients_a
     assert_ne!(first.session.browser_state(), second.session.browser_state());
     assert_eq!(second.session.clients().count(), 0);
     let sid = first.session.sid().to_owned();
-    assert_eq!(deliveries(&store).await, [("app".to_owned(), Some("sub-ada".to_owned()), sid)]);
+    assert_eq!(deliveries(&store).await, [("app".to_owned(), "sub-ada".to_owned(), sid)]);
     assert!(Session::find(&store, &realm, &second.cookie, now()).await.unwrap().is_some());
 }
 

@@ -148,7 +148,9 @@ impl House {
         let mut provider = Provider::new(self.registry, self.store.clone(), self.cluster, self.metrics, self.clock);
         provider.registrar = self.registrar;
         provider.password_writer = self.password_writer;
-        let server = Server::new(Arc::new(provider), Limits::default()).tls(self.tls).proxies(self.proxies).load(load);
+        let provider = Arc::new(provider);
+        tasks.spawn(provider.clone().deliver_logouts(working.clone()));
+        let server = Server::new(provider, Limits::default()).tls(self.tls).proxies(self.proxies).load(load);
         let mut server = tokio::spawn(server.run(self.provider, listening.clone()));
 
         let early = tokio::select! {

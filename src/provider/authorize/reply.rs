@@ -22,9 +22,12 @@ pub(crate) struct ReplyTo {
 }
 
 impl ReplyTo {
-    /// What was asked for.
+    /// What was asked for, and the state of the session (OpenID Connect Session Management section 3).
     pub(super) fn issued(&self, visit: &Visit<'_>, client: &Client, issued: &Issued) -> Response<Body> {
-        self.send(visit, client, issued.parameters())
+        let session_state = visit.session_state(client, &self.redirect_uri);
+        let mut parameters = issued.parameters();
+        parameters.extend(session_state.as_deref().map(|state| ("session_state", state)));
+        self.send(visit, client, parameters)
     }
 
     /// An error.

@@ -294,7 +294,7 @@ async fn form_post_2_the_answer_is_a_form_that_sends_itself_or_has_a_button() {
     assert_eq!((reply.status.as_u16(), action(reply.text())), (200, REDIRECT_URI.to_owned()));
     let fields = hidden(reply.text());
     let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["code", "state", "iss"]);
+    assert_eq!(names, ["code", "session_state", "state", "iss"]);
     assert!(reply.text().contains("&#60;a &#34;b&#34;&#38;c&#62;") && reply.text().contains("<button type=\"submit\""));
     let script = reply.text().split("<script>").nth(1).unwrap().split("</script>").next().unwrap();
     let policy = reply.header("content-security-policy");

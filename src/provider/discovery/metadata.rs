@@ -34,6 +34,9 @@ pub(super) struct Metadata<'a> {
     /// OpenID Connect RP-Initiated Logout 1.0 section 2.1.
     #[serde(skip_serializing_if = "Option::is_none")]
     end_session_endpoint: Option<String>,
+    /// OpenID Connect Session Management 1.0 section 3.3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check_session_iframe: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes_supported: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -82,6 +85,16 @@ pub(super) struct Metadata<'a> {
     /// RFC 9207 section 3.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     authorization_response_iss_parameter_supported: bool,
+    /// OpenID Connect Front-Channel Logout 1.0 section 3.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    frontchannel_logout_supported: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    frontchannel_logout_session_supported: bool,
+    /// OpenID Connect Back-Channel Logout 1.0 section 2.1.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    backchannel_logout_supported: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    backchannel_logout_session_supported: bool,
 }
 
 /// Claims of every ID token, beside those that scopes release (OpenID Connect Core section 2).
@@ -112,6 +125,7 @@ impl<'a> Metadata<'a> {
             revocation_endpoint: url(Endpoint::Revoke),
             registration_endpoint: url(Endpoint::Register),
             end_session_endpoint: url(Endpoint::Logout),
+            check_session_iframe: url(Endpoint::Session),
             scopes_supported: scopes(realm).map(|scope| &*scope.name).collect(),
             response_types_supported: response_types(realm),
             response_modes_supported: for_people(RESPONSE_MODES),
@@ -141,6 +155,10 @@ impl<'a> Metadata<'a> {
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: signs_in,
+            frontchannel_logout_supported: signs_in,
+            frontchannel_logout_session_supported: signs_in,
+            backchannel_logout_supported: signs_in,
+            backchannel_logout_session_supported: signs_in,
         }
     }
 }

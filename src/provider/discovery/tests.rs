@@ -22,9 +22,11 @@ async fn metadata(staff: &TestProvider) -> Value {
 fn listed(metadata: &Value) -> BTreeSet<String> {
     let issuer = metadata["issuer"].as_str().unwrap();
     let urls = metadata.as_object().unwrap().iter();
-    urls.filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
-        .map(|(_, url)| url.as_str().unwrap().strip_prefix(issuer).unwrap().to_owned())
-        .collect()
+    urls.filter(|(name, _)| {
+        name.ends_with("_endpoint") || ["jwks_uri", "check_session_iframe"].contains(&name.as_str())
+    })
+    .map(|(_, url)| url.as_str().unwrap().strip_prefix(issuer).unwrap().to_owned())
+    .collect()
 }
 
 #[tokio::test]
@@ -80,6 +82,10 @@ async fn the_metadata_says_what_the_realm_allows() {
         ("request_parameter_supported", json!(false)),
         ("request_uri_parameter_supported", json!(false)),
         ("authorization_response_iss_parameter_supported", json!(true)),
+        ("frontchannel_logout_supported", json!(true)),
+        ("frontchannel_logout_session_supported", json!(true)),
+        ("backchannel_logout_supported", json!(true)),
+        ("backchannel_logout_session_supported", json!(true)),
     ] {
         assert_eq!(metadata[name], value, "{name}");
     }
@@ -113,6 +119,8 @@ async fn a_realm_for_machines_lists_nothing_for_people() {
         "userinfo_signing_alg_values_supported",
         "userinfo_encryption_enc_values_supported",
         "authorization_response_iss_parameter_supported",
+        "frontchannel_logout_supported",
+        "backchannel_logout_supported",
     ] {
         assert_eq!(metadata[name], Value::Null, "{name}");
     }

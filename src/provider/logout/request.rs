@@ -18,6 +18,8 @@ pub(super) struct LogoutRequest {
     /// The client that asks, where it says who it is.
     pub(super) client: Option<Arc<Client>>,
     pub(super) hint: Option<Hint>,
+    /// Who is to be signed out, in the client's words.
+    pub(super) logout_hint: Option<String>,
     /// Where the person may be sent afterwards: registered by that client, with `state` in its query.
     pub(super) redirect: Option<Redirect>,
 }
@@ -37,7 +39,7 @@ pub(super) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<Lo
     };
     let client = client(realm, params, hint.as_ref())?;
     let redirect = redirect(params, client.as_deref())?;
-    Ok(LogoutRequest { client, hint, redirect })
+    Ok(LogoutRequest { client, hint, logout_hint: params.get("logout_hint").map(str::to_owned), redirect })
 }
 
 /// Section 2: `client_id` says who asks, and where the hint does too, they must agree.

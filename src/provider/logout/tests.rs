@@ -204,3 +204,89 @@ async fn who_has_no_way_back_sees_that_it_is_done() {
     let nobody = Browser::new(&staff).load("/logout").await;
     assert!(nobody.status.as_u16() == 200 && nobody.text().contains("You are signed out"));
 }
+
+#[tokio::test]
+async fn section_2_a_logout_hint_that_means_who_is_signed_in_asks_nothing_and_any_other_does() {
+    for (logout_hint, asked) in [
+        ("SID", false),
+        ("sub-ada", false),
+        ("ada", false),
+        ("ADA", false),
+        ("ada@example.com", false),
+        ("sub-bob", true),
+        ("bob", true),
+        ("bob@example.com", true),
+        ("nobody", true),
+    ] {
+        let staff = staff();
+        let (mut browser, sid) = signed_in(&staff).await;
+        let logout_hint = if logout_hint == "SID" { &sid } else { logout_hint };
+        let hint = hint(json!({"sid": sid}));
+        let page = browser.load(&logout(&[("id_token_hint", &hint), ("logout_hint", logout_hint)])).await;
+        assert_eq!(asks(&page), asked, "{logout_hint}");
+        assert_eq!(is_signed_in(&mut browser).await, asked, "{logout_hint}");
+        if asked {
+            let done = browser.submit(&page, &[("action", "sign-out")]).await;
+            assert!(done.text().contains("You are signed out"), "the person may do it all the same");
+        }
+    }
+}
+
+#[tokio::test]
+async fn section_2_a_logout_hint_alone_signs_nobody_out() {
+    let staff = staff();
+    let (mut browser, sid) = signed_in(&staff).await;
+    for logout_hint in [&*sid, "ada", "sub-ada"] {
+        assert!(asks(&browser.load(&logout(&[("logout_hint", logout_hint), ("client_id", "app")])).await));
+        assert!(is_signed_in(&mut browser).await);
+    }
+}
+
+#[tokio::test]
+async fn section_2_the_question_and_the_page_afterwards_are_in_the_language_of_ui_locales() {
+    let staff = staff();
+    let (mut browser, _) = signed_in(&staff).await;
+    let page = browser.load(&logout(&[("ui_locales", "fr de")])).await;
+    assert!(page.text().contains("lang=\"de\""), "{}", page.text());
+    let done = browser.submit(&page, &[("action", "sign-out")]).await;
+    assert!(done.text().contains("Sie sind abgemeldet"));
+}
+
+#[tokio::test]
+async fn section_2_parameters_that_are_not_known_are_passed_over() {
+    let staff = staff();
+    let (mut browser, sid) = signed_in(&staff).await;
+    let own = hint(json!({"sid": sid}));
+    let reply = browser.load(&logout(&[("id_token_hint", &own), ("foo", "bar"), ("prompt", "none")])).await;
+    assert!(reply.text().contains("You are signed out"));
+}
+
+#[tokio::test]
+async fn section_2_an_id_token_of_another_client_or_without_sid_of_this_person_is_good_too() {
+    for (changes, client) in [(json!({"aud": ["other"]}), "other"), (json!({}), "app")] {
+        let staff = staff();
+        let (mut browser, sid) = signed_in(&staff).await;
+        let mut claims = changes;
+        if client == "other" {
+            claims["sid"] = sid.into();
+        }
+        let reply = browser.load(&logout(&[("id_token_hint", &hint(claims)), ("client_id", client)])).await;
+        assert!(reply.text().contains("You are signed out"), "{client}");
+        assert!(!is_signed_in(&mut browser).await);
+    }
+}
+
+#[tokio::test]
+async fn section_3_without_state_none_is_sent_back_and_a_query_that_was_registered_stays() {
+    let with_query = client("app").with(|client| {
+        let uris = ["https://app.example/", "https://app.example/out?x=1"];
+        client.post_logout_redirect_uris = uris.map(|uri| crate::realm::RedirectUri::parse(uri).unwrap()).into();
+    });
+    let staff = realm().client(with_query).user(user("ada").password("hunter2")).serve();
+    let mut browser = Browser::new(&staff);
+    let request = |uri, state| logout(&[("client_id", "app"), ("post_logout_redirect_uri", uri), ("state", state)]);
+    let reply = browser.load(&request("https://app.example/out?x=1", "a&b")).await;
+    assert_eq!(reply.header("location"), "https://app.example/out?x=1&state=a%26b");
+    let reply = browser.load(&request("https://app.example/", "")).await;
+    assert_eq!(reply.header("location"), "https://app.example/");
+}

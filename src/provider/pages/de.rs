@@ -34,7 +34,6 @@ pub(super) static DE: Texts = Texts {
     consent_allow: "Zustimmen",
     consent_deny: "Ablehnen",
     consent_goes_to: ("In beiden Fällen geht es zurück zu ", "."),
-    consent_later: "Sie können das jederzeit widerrufen:",
     scopes: &[
         ("openid", "Erkennen, wer Sie sind"),
         ("profile", "Ihr Profil sehen, etwa Ihren Namen"),
@@ -53,6 +52,10 @@ pub(super) static DE: Texts = Texts {
         title: "Sie sind abgemeldet",
         text: "In offenen Anwendungen können Sie noch eine Weile angemeldet sein. Schließen Sie an einem Rechner, den auch andere \
                benutzen, den Browser.",
+    },
+    signing_out: Notice {
+        title: "Sie werden abgemeldet",
+        text: "Hier sind Sie abgemeldet. Die Anwendungen, die Sie benutzt haben, erfahren es gerade; dann geht es weiter.",
     },
     still_signed_in: Notice {
         title: "Sie sind weiterhin angemeldet",

@@ -30,7 +30,6 @@ pub(super) static EN: Texts = Texts {
     consent_allow: "Allow",
     consent_deny: "Don’t allow",
     consent_goes_to: ("Either way you go back to ", "."),
-    consent_later: "You can take this back at any time:",
     scopes: &[
         ("openid", "Know who you are"),
         ("profile", "See your profile, such as your name"),
@@ -49,6 +48,10 @@ pub(super) static EN: Texts = Texts {
         title: "You are signed out",
         text: "Applications that are still open may keep you signed in for a while. On a computer that others use, close the \
                browser.",
+    },
+    signing_out: Notice {
+        title: "Signing you out",
+        text: "You are signed out here. The applications that you used are being told; then you go on.",
     },
     still_signed_in: Notice { title: "You are still signed in", text: "Nothing has changed. You can close this page." },
 

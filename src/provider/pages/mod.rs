@@ -31,6 +31,7 @@ use crate::realm::{Realm, User};
 
 const STYLE: &str = include_str!("../../../templates/style.css");
 const SUBMIT: &str = "document.forms[0].submit()";
+const GO_ON: &str = include_str!("../../../templates/signed_out.js");
 
 static STYLE_HASH: LazyLock<String> = LazyLock::new(|| sha256(STYLE));
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(""));
@@ -141,8 +142,6 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) resources: &'a [String],
     pub(crate) action: String,
     pub(crate) switch: String,
-    /// The person's own page.
-    pub(crate) account: String,
     pub(crate) interaction: &'a str,
     pub(crate) csrf: String,
 }
@@ -197,6 +196,46 @@ impl<'a> FormPostPage<'a> {
     ) -> Self {
         Self { frame, client, action, parameters, script: SUBMIT }
     }
+}
+
+/// The person is signed out here, and in frames at clients too (OpenID Connect Front-Channel Logout section 2). It leads on by itself when
+/// all frames have loaded, and, also without scripts, after [`FRAMES_MAY_TAKE`].
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+pub(crate) struct SignedOutPage<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) notice: Notice,
+    pub(crate) way_on: Option<WayOn>,
+    /// The page leads on by itself.
+    pub(crate) goes_on: bool,
+    pub(crate) frames: Vec<String>,
+    pub(crate) script: &'static str,
+}
+
+/// So many seconds the clients have to sign a person out in their frames.
+const FRAMES_MAY_TAKE: u8 = 5;
+
+impl<'a> SignedOutPage<'a> {
+    pub(crate) fn new(frame: Frame<'a>, notice: Notice) -> Self {
+        Self { frame, notice, way_on: None, goes_on: false, frames: Vec::new(), script: GO_ON }
+    }
+
+    /// Where it leads by itself.
+    pub(crate) fn going_on(self, way_on: WayOn) -> Self {
+        Self { way_on: Some(way_on), goes_on: true, ..self }
+    }
+}
+
+/// Renders the page with frames; they may show what these origins send.
+pub(crate) fn signed_out(page: &SignedOutPage<'_>, origins: &[String]) -> Response<Body> {
+    let sources = format!("script-src 'sha256-{}'; frame-src {}; ", sha256(GO_ON), origins.join(" "));
+    let mut response = html(StatusCode::OK, page, &policy(&sources));
+    if let Some(way_on) = page.way_on.as_ref().filter(|_| page.goes_on)
+        && let Ok(refresh) = HeaderValue::try_from(format!("{FRAMES_MAY_TAKE}; url={}", way_on.href))
+    {
+        response.headers_mut().insert(header::REFRESH, refresh);
+    }
+    response
 }
 
 /// Renders a page.

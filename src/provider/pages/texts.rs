@@ -37,7 +37,6 @@ pub(crate) struct Texts {
     pub(crate) consent_allow: &'static str,
     pub(crate) consent_deny: &'static str,
     pub(crate) consent_goes_to: Around,
-    pub(crate) consent_later: &'static str,
     /// Standard scopes by name; a realm's own have the description of the Realm.
     pub(crate) scopes: &'static [(&'static str, &'static str)],
 
@@ -46,6 +45,7 @@ pub(crate) struct Texts {
     pub(crate) sign_out_asked_by: Around,
     pub(crate) stay_signed_in: &'static str,
     pub(crate) signed_out: Notice,
+    pub(crate) signing_out: Notice,
     pub(crate) still_signed_in: Notice,
 
     pub(crate) returning_to: Around,

@@ -8,7 +8,7 @@ use crate::{
     jose::{HmacAlgorithm, JwsAlgorithm, KeyManagement, jwe::ContentEncryption},
     realm::{
         AuthenticationDefaults, ClientKeys, Encryption, JweKey, LogoutPolicy, Presentation, Presentations, Protection,
-        RequestObjectPolicy,
+        RedirectUri, RequestObjectPolicy,
     },
 };
 
@@ -137,6 +137,18 @@ pub(super) fn logout(spec: &api::OidcClientSpec) -> LogoutPolicy {
         frontchannel_session_required: spec.frontchannel_logout_session_required,
         backchannel_uri: shared(&spec.backchannel_logout_uri),
         backchannel_session_required: spec.backchannel_logout_session_required,
+    }
+}
+
+/// What is loaded in a frame when the person signs out must come from where the client itself is (OpenID Connect Front-Channel Logout
+/// section 2).
+pub(super) fn check_frontchannel_logout(spec: &api::OidcClientSpec, uris: &[RedirectUri], problems: &mut Problems) {
+    let Some(uri) = &spec.frontchannel_logout_uri else { return };
+    // What is wrong with those themselves is said already.
+    let all_are_read = uris.len() == spec.redirect_uris.len();
+    if all_are_read && !uris.iter().any(|redirect| redirect.shares_origin_with(uri)) {
+        let message = "it must have the scheme, host and port of one of spec.redirectUris (OpenID Connect Front-Channel Logout section 2)";
+        problems.push("spec.frontchannelLogoutUri", message);
     }
 }
 

@@ -168,13 +168,15 @@ impl TryFrom<&api::OidcClient> for OidcClientSpec {
         check_keys(&spec.credentials, method, &mut problems);
         client_metadata::check_recipients(spec, &keys, &mut problems);
         let shared = |texts: &[String]| texts.iter().map(|text| Arc::from(text.as_str())).collect();
+        let redirect_uris = problems.each("spec.redirectUris", &spec.redirect_uris, RedirectUri::parse);
+        client_metadata::check_frontchannel_logout(spec, &redirect_uris, &mut problems);
         let uris = &spec.post_logout_redirect_uris;
         let registration = marks::registration(&client.metadata).map(Arc::new);
         let parsed = Self {
             realm: realm_name(&spec.realm_ref, client.metadata.namespace.as_deref()),
             client_id: spec.client_id.as_deref().map(ClientId::new),
             display_name: spec.client_name.as_deref().map(Arc::from),
-            redirect_uris: problems.each("spec.redirectUris", &spec.redirect_uris, RedirectUri::parse),
+            redirect_uris,
             post_logout_redirect_uris: problems.each("spec.postLogoutRedirectUris", uris, RedirectUri::parse),
             grant_types: spec.grant_types().iter().copied().map(grant_type).collect(),
             response_types: spec.response_types().iter().copied().map(response_type).collect(),
@@ -391,6 +393,28 @@ mod tests {
             ClientSecretSpec::Reference { name, entry, .. } => format!("{name}[{entry}]"),
         };
         (spec.method, secret)
+    }
+
+    #[test]
+    fn frontchannel_2_the_logout_uri_has_the_origin_of_a_redirect_uri() {
+        let uris = ["https://a.example/cb", "https://b.example:8443/cb", "http://127.0.0.1/cb"];
+        for (uri, fits) in [
+            ("https://a.example/out?x=1", true),
+            ("https://b.example:8443/out", true),
+            ("http://127.0.0.1:7000/out", true),
+            ("https://b.example/out", false),
+            ("https://c.example/out", false),
+            ("http://a.example/out", false),
+        ] {
+            let parsed = parse(json!({"redirectUris": uris, "frontchannelLogoutUri": uri}));
+            let problems = parsed.err().unwrap_or_default();
+            assert_eq!(problems, if fits { vec![] } else { vec!["spec.frontchannelLogoutUri"] }, "{uri}");
+        }
+        // A redirect URI that is wrong is one problem, not two that look alike.
+        let parsed = parse(json!({"redirectUris": ["/cb"], "frontchannelLogoutUri": "https://a.example/out"}));
+        assert!(!parsed.unwrap_err().contains(&"spec.frontchannelLogoutUri".to_owned()));
+        let elsewhere = json!({"redirectUris": uris, "backchannelLogoutUri": "https://logout.example/"});
+        assert!(parse(elsewhere).is_ok(), "behind the person's back it may be any host");
     }
 
     #[test]

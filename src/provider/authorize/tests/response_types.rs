@@ -72,7 +72,7 @@ async fn oauth_multiple_response_types_3_each_type_brings_what_it_names_and_noth
         ("none", &[]),
     ] {
         let answer = ask(&mut browser, response_type, &[]).await;
-        let mut want = [brings, &["iss", "state"]].concat();
+        let mut want = [brings, &["iss", "session_state", "state"]].concat();
         want.sort_unstable();
         assert_eq!(names(&answer), want, "{response_type}");
         assert_eq!((&*answer["state"], &*answer["iss"]), ("a state", "https://id.example.com/realms/staff"));
@@ -404,7 +404,7 @@ async fn oauth_multiple_response_types_4_none_tells_only_that_the_person_has_agr
     let page = browser.sign_in("ada", "hunter2", &none).await;
     assert!(hidden(page.text()).iter().any(|(name, _)| name == "csrf"), "consent is asked for");
     let (mode, answer) = travelled(&browser.submit(&page, &[("action", "allow")]).await);
-    assert_eq!((mode, names(&answer)), ("query", vec!["iss", "state"]));
+    assert_eq!((mode, names(&answer)), ("query", vec!["iss", "session_state", "state"]));
 }
 
 #[tokio::test]
