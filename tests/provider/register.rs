@@ -379,6 +379,14 @@ fn key() -> Value {
         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"})
 }
 
+/// Another.
+fn rsa_key() -> Value {
+    json!({"kty": "RSA", "use": "enc", "e": "AQAB", "kid": "2",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhM\
+              stn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5ha\
+              jrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"})
+}
+
 #[tokio::test]
 async fn rfc7592_3_tokens_are_replaced_as_the_realm_says() {
     for (rotation, on_read, on_update) in [("Never", false, false), ("OnUpdate", false, true), ("Always", true, true)] {
@@ -597,6 +605,37 @@ async fn rfc7517_5_keys_of_unknown_types_are_passed_over() {
     let one = office.registrant(with(json!([unknown.clone(), key()]))).await;
     assert_eq!(one.document["jwks"]["keys"], json!([key()]));
     office.register(with(json!([unknown]))).await.assert_error(400, "invalid_client_metadata");
+}
+
+#[tokio::test]
+async fn what_discovery_lists_can_be_registered() {
+    let office = Office::open().await;
+    let url = format!("{}/.well-known/openid-configuration", office.issuer);
+    let metadata: Value = office.http.get(url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(metadata["registration_endpoint"], format!("{}/register", office.issuer));
+    for (listed, member) in [
+        ("id_token_signing_alg_values_supported", "id_token_signed_response_alg"),
+        ("id_token_encryption_alg_values_supported", "id_token_encrypted_response_alg"),
+        ("userinfo_signing_alg_values_supported", "userinfo_signed_response_alg"),
+        ("userinfo_encryption_alg_values_supported", "userinfo_encrypted_response_alg"),
+        ("request_object_signing_alg_values_supported", "request_object_signing_alg"),
+        ("request_object_encryption_alg_values_supported", "request_object_encryption_alg"),
+        ("token_endpoint_auth_methods_supported", "token_endpoint_auth_method"),
+        ("subject_types_supported", "subject_type"),
+    ] {
+        for value in metadata[listed].as_array().into_iter().flatten() {
+            let registration = json!({
+                "redirect_uris": ["https://app.example/cb"], member: value, "jwks": {"keys": [key(), rsa_key()]},
+            });
+            let answer = office.register(registration).await;
+            assert_eq!((answer.status.as_u16(), &answer.body[member]), (201, value), "{member}: {}", answer.body);
+        }
+    }
+    for response in metadata["response_types_supported"].as_array().unwrap() {
+        let registration = json!({"redirect_uris": ["https://app.example/cb"], "response_types": [response]});
+        let answer = office.register(registration).await;
+        assert_eq!(answer.body["response_types"], json!([response]), "{}", answer.body);
+    }
 }
 
 #[tokio::test]
