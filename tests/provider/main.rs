@@ -26,6 +26,7 @@ mod browser;
 mod crash;
 mod hostile;
 mod legacy_flows;
+mod logout;
 mod openid_client;
 mod operation;
 mod plugin_explain;

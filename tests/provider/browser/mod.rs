@@ -1,7 +1,7 @@
 //! The pages in a real Chromium.
 
 mod account;
-mod chromium;
+pub mod chromium;
 mod legacy;
 mod site;
 
