@@ -59,6 +59,9 @@ impl ReplyTo {
 
 /// Adds parameters to the query that a redirect URI may have (RFC 6749 section 3.1.2); the rest stays byte for byte.
 pub(crate) fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
+    if parameters.is_empty() {
+        return ascii(uri);
+    }
     let joint = match uri.split_once('?') {
         None => "?",
         Some((_, "")) => "",
@@ -101,6 +104,7 @@ mod tests {
             ("https://a/é", "https://a/%C3%A9?code=x+y"),
         ] {
             assert_eq!(with_query(uri, &[("code", "x y")]), want);
+            assert!(want.starts_with(with_query(uri, &[]).as_str()), "nothing to add, nothing added");
         }
     }
 

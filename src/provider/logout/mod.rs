@@ -128,7 +128,7 @@ fn after(visit: &Visit<'_>, request: &LogoutRequest, frames: &[front_channel::Cl
     let (frame, client) = (visit.frame(), request.client.as_deref());
     let way_back = request.redirect.as_ref().map(|redirect| match &redirect.state {
         Some(state) => with_query(&redirect.uri, &[("state", state)]),
-        None => redirect.uri.clone(),
+        None => with_query(&redirect.uri, &[]),
     });
     let way_on = client.and_then(|client| back_to(client, frame.texts));
     match (way_back, frames) {

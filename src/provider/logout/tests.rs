@@ -279,7 +279,7 @@ async fn section_2_an_id_token_of_another_client_or_without_sid_of_this_person_i
 #[tokio::test]
 async fn section_3_without_state_none_is_sent_back_and_a_query_that_was_registered_stays() {
     let with_query = client("app").with(|client| {
-        let uris = ["https://app.example/", "https://app.example/out?x=1"];
+        let uris = ["https://app.example/", "https://app.example/out?x=1", "https://app.example/\u{e9}"];
         client.post_logout_redirect_uris = uris.map(|uri| crate::realm::RedirectUri::parse(uri).unwrap()).into();
     });
     let staff = realm().client(with_query).user(user("ada").password("hunter2")).serve();
@@ -289,4 +289,6 @@ async fn section_3_without_state_none_is_sent_back_and_a_query_that_was_register
     assert_eq!(reply.header("location"), "https://app.example/out?x=1&state=a%26b");
     let reply = browser.load(&request("https://app.example/", "")).await;
     assert_eq!(reply.header("location"), "https://app.example/");
+    let reply = browser.load(&request("https://app.example/\u{e9}", "")).await;
+    assert_eq!(reply.header("location"), "https://app.example/%C3%A9", "a header holds ASCII only");
 }
