@@ -23,6 +23,7 @@ mod serve;
 mod suite;
 
 mod browser;
+mod conformance;
 mod crash;
 mod hostile;
 mod legacy_flows;
