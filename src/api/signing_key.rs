@@ -27,7 +27,7 @@ use super::{DeletionPolicy, Duration, KeyAlgorithm, KeyState, RealmRef, SecretRe
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Realm", type_ = "string", json_path = ".spec.realmRef.name"),
     printcolumn(name = "Algorithm", type_ = "string", json_path = ".spec.algorithm"),
-    printcolumn(name = "Next", type_ = "date", json_path = ".status.nextRotation"),
+    printcolumn(name = "Next", type_ = "string", json_path = ".status.nextRotation"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Message", type_ = "string", priority = 1, json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
 )]
@@ -337,4 +337,7 @@ pub struct SigningKeyVersion {
     /// When it leaves the JWKS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<Time>,
+    /// When its Secret was written again last, after somebody had deleted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<Time>,
 }

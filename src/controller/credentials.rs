@@ -50,10 +50,11 @@ pub struct Credentials {
 
 /// The secrets of the client `owner`: from the Secret of the name in force or, where the binding was renamed, from the one that it had
 /// before; none: a new one is to be made. Those that went with an earlier client of the same name are not taken up: whoever
-/// deleted that client wanted its secrets gone.
+/// deleted that client wanted its secrets gone. Nor are those of a Secret that another has taken the place of.
 pub fn kept(world: &World, owner: &ObjectKey, uid: Option<&str>, binding: &BindingSpec) -> Option<Credentials> {
     let read = |secret: &KubeSecret| {
-        let is_former = ownership::ownership(secret, owner, uid, binding.deletion_policy) == Ownership::Former;
+        let is_former = ownership::ownership(secret, owner, uid, binding.deletion_policy) == Ownership::Former
+            || marks::annotation(secret, marks::SUPERSEDED_AT).is_some();
         let is_in_force = secret.metadata.name.as_deref() == Some(&*binding.name);
         // An annotation that somebody took away costs nobody the secret.
         let entry = binding.secret_entry().filter(|_| is_in_force);

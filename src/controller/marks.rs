@@ -50,6 +50,11 @@ pub const ANSWERED_AT: &str = "realmkeeper.dev/rotate-answered-at";
 pub const FORMER_REQUESTS: &str = "realmkeeper.dev/former-rotate-requests";
 /// The referenced Secret that a key was taken over from.
 pub const TAKEN_FROM: &str = "realmkeeper.dev/taken-from";
+/// When a key Secret that somebody had deleted was written again (RFC 3339).
+pub const RESTORED_AT: &str = "realmkeeper.dev/restored-at";
+/// Since when another Secret, or none, is the binding of the client in place of this one, which stays (`deletionPolicy: Retain`): what it
+/// holds is the past, and never comes back (RFC 3339).
+pub const SUPERSEDED_AT: &str = "realmkeeper.dev/superseded-at";
 /// The thumbprint of a key, for people.
 pub const KEY_ID: &str = "realmkeeper.dev/kid";
 

@@ -194,6 +194,8 @@ fn read(secret: &KubeSecret, name: &ObjectName, spec: &SigningKeySpec, number: u
     generation.promise = marks::duration(secret, marks::PROMISE).unwrap_or(FIRST_PROMISE);
     generation.longest_token = marks::duration(secret, marks::LONGEST_TOKEN).unwrap_or(SignedDuration::ZERO);
     generation.answers = Answers::of(secret);
+    generation.is_taken = marks::annotation(secret, marks::TAKEN_FROM).is_some();
+    generation.restored_at = marks::time(secret, marks::RESTORED_AT);
     Ok(Loaded { generation, key })
 }
 
@@ -287,6 +289,8 @@ fn generation(key: &RingKey, secret: &Arc<str>, times: Times, spec: &SigningKeyS
         secret: secret.clone(),
         times,
         is_lost: false,
+        is_taken: false,
+        restored_at: None,
         promise: promise(spec),
         longest_token: SignedDuration::ZERO,
         answers: Answers::default(),

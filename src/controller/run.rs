@@ -196,7 +196,12 @@ impl Controller {
         for failure in outcome.failed {
             tracing::warn!(object = %failure.subject, error = failure.message, "a write failed");
             self.retries.failed(&failure.subject, now);
-            self.index.set_failure(&failure.subject, Some(failure.message));
+            // A status that can't be written can't say so either, and as soon as it can it is over.
+            let is_of_status =
+                failure.secret.is_none() && task.statuses.iter().any(|patch| patch.key == failure.subject);
+            if !is_of_status {
+                self.index.set_failure(&failure.subject, Some(failure.message));
+            }
             failed.insert(failure.subject);
         }
         if !outcome.lost_lease {

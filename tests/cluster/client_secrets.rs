@@ -136,6 +136,39 @@ async fn whatever_the_binding_becomes_its_secret_has_that_and_no_more() {
     assert_eq!(app.status(&secret).await, 200);
 }
 
+/// It stays for whoever still reads it, and what it holds is the past, whatever the binding is called next.
+#[tokio::test]
+async fn a_retained_secret_of_a_former_name_stays_as_it_was_and_never_comes_back() {
+    let app = app().await;
+    let named = |name: &str| json!({"name": name, "deletionPolicy": "Retain"});
+    let mark = "realmkeeper.dev/superseded-at";
+    app.apply(named("one")).await;
+    let first = value(&app.until_shaped("one", &ENTRIES, &LABELS, false).await, "client-secret");
+    app.apply(named("two")).await;
+    app.until_shaped("two", &ENTRIES, &LABELS, false).await;
+    let former = eventually("the mark", SOON, || async {
+        let secret = app.secrets().get("one").await.unwrap();
+        if secret.annotations().contains_key(mark) { Ok(secret) } else { Err("no mark") }
+    })
+    .await;
+    assert_eq!(value(&former, "client-secret"), first);
+    app.namespace.kubectl(&["annotate", "oidcclient", "app", "realmkeeper.dev/rotate=1"]);
+    let both = with(&ENTRIES, &["client-secret-previous"]);
+    let second = value(&app.until_shaped("two", &both, &LABELS, false).await, "client-secret");
+
+    app.apply(named("one")).await;
+    let again = app.until_shaped("one", &both, &LABELS, false).await;
+    assert_eq!(
+        (value(&again, "client-secret"), value(&again, "client-secret-previous")),
+        (second.clone(), first.clone())
+    );
+    assert!(!again.annotations().contains_key(mark), "{:?}", again.annotations());
+    app.until_answers([&first, &second], [200, 200]).await;
+    app.namespace.kubectl(&["delete", "secret", "one"]);
+    app.until_answers([&first, &second], [401, 401]).await;
+    app.until_shaped("one", &ENTRIES, &LABELS, false).await;
+}
+
 #[tokio::test]
 async fn a_rotation_that_is_asked_for_leaves_both_secrets_good_for_the_overlap() {
     let app = app().await;

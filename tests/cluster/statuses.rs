@@ -72,6 +72,9 @@ async fn kubectl_get_shows_what_a_person_looks_for() {
         let own = if own.is_empty() { object["spec"]["algorithm"].clone() } else { object["status"][own].clone() };
         let own = own.as_str().map_or_else(|| own.to_string(), str::to_owned);
         assert!(table[1].contains(&own), "{kind}: {own} in {table:?}");
+        if let Some(next) = object["status"]["nextRotation"].as_str() {
+            assert_eq!(table[1][4], next, "a column of dates would say <invalid> of a time to come");
+        }
         if kind != "Realm" {
             assert_eq!(table[1][2], states.served.realm, "{kind}");
         }

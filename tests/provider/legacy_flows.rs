@@ -134,7 +134,7 @@ async fn form_post_2_every_response_type_travels_in_a_form() {
         let form = browser.open(&attempt.url).await.page().form();
         assert_eq!(form.action.as_str(), web.redirect_uri);
         let answer: BTreeMap<_, _> = form.fields.into_iter().collect();
-        let mut want = [brings, &["state", "iss"]].concat();
+        let mut want = [brings, &["state", "iss", "session_state"]].concat();
         want.sort_unstable();
         assert_eq!(answer.keys().collect::<Vec<_>>(), want, "{response_type}");
         assert_eq!((&answer["state"], &json!(answer["iss"])), (&attempt.state, &web.metadata["issuer"]));

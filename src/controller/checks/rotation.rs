@@ -24,6 +24,10 @@ pub struct Generation {
     pub is_revoked: bool,
     /// Its Secret was there and is gone; this process still has it.
     pub is_lost: bool,
+    /// It was taken over from a Secret of somebody else.
+    pub is_taken: bool,
+    /// When its Secret was written again last, after somebody had deleted it.
+    pub restored_at: Option<Timestamp>,
     /// The longest `max-age` that the JWK Set may have promised while it was the newest key: no later key may sign sooner.
     pub promise: SignedDuration,
     /// The longest lifetime of any token that it can have signed, as far as its Secret tells.
@@ -53,8 +57,10 @@ pub struct Ask<'a> {
     pub pre_publish: SignedDuration,
     /// `realmkeeper.dev/rotate`.
     pub request: Option<&'a str>,
-    /// A key of another source stands where keys are taken from.
-    pub has_import: bool,
+    /// Keys are made here.
+    pub generates: bool,
+    /// The thumbprint of another key than the newest, which stands where keys are taken from.
+    pub import: Option<&'a str>,
     /// Another ring of the Realm signs with this algorithm, and the JWK Set may have promised this `max-age`.
     pub others: Option<SignedDuration>,
 }
@@ -72,6 +78,8 @@ pub enum Cause {
     Revocation,
     /// The referenced Secret holds another key than before.
     Import,
+    /// The newest is from a Secret of somebody else, and keys are made here by now.
+    Source,
 }
 
 /// A key to make.
@@ -100,7 +108,8 @@ pub enum Due {
 ///
 /// A key signs `pre_publish` after every replica has it, and no sooner than a client that cached the JWK Set as it was told to can
 /// know it. A ring without any other usable key can't wait: its key signs at once. A request that a former key has answered is looked at
-/// again when no watch can lag so much any more.
+/// again when no watch can lag so much any more. A key that comes back while its successor waits comes after that one: a ring has each
+/// key once, and without the one that signs the next would do so before its time.
 pub fn due(ring: &[Generation], ask: &Ask<'_>, now: Timestamp) -> Due {
     let Some(newest) = ring.first().filter(|_| ring.iter().any(|key| !key.is_revoked)) else {
         let wait = ask.others.map(|promise| ask.pre_publish.max(promise));
@@ -111,7 +120,13 @@ pub fn due(ring: &[Generation], ask: &Ask<'_>, now: Timestamp) -> Due {
     let is_asked = request == Request::New;
     let cause = match () {
         () if newest.is_revoked => Some(Cause::Revocation),
-        () if ask.has_import => Some(Cause::Import),
+        () if newest.times.active_from > now
+            && ask.import.is_some_and(|kid| ring.iter().any(|key| *key.kid == *kid)) =>
+        {
+            return Due::Later(Some(newest.times.active_from));
+        }
+        () if ask.import.is_some() => Some(Cause::Import),
+        () if ask.generates && newest.is_taken => Some(Cause::Source),
         () if is_asked && newest.times.active_from > now => return Due::Answered,
         () if is_asked => Some(Cause::Request),
         () => None,
@@ -167,6 +182,8 @@ mod tests {
             times: Times { published_at, active_from: at(active_from), retired_at: None, removed_at: None },
             is_revoked: false,
             is_lost: false,
+            is_taken: false,
+            restored_at: None,
             promise: span(60),
             longest_token: span(600),
             answers: Answers::default(),
@@ -174,7 +191,7 @@ mod tests {
     }
 
     fn ask() -> Ask<'static> {
-        Ask { every: None, pre_publish: span(HOUR), request: None, has_import: false, others: None }
+        Ask { every: None, pre_publish: span(HOUR), request: None, generates: true, import: None, others: None }
     }
 
     fn new(due: Due) -> (Cause, i64, i64) {
@@ -250,7 +267,7 @@ mod tests {
             "the earlier of both"
         );
         assert_eq!(new(due(std::slice::from_ref(&answer), &often(100), at(111))).0, Cause::Time);
-        let import = Ask { has_import: true, ..lags };
+        let import = Ask { import: Some("another"), ..lags };
         assert_eq!(new(due(std::slice::from_ref(&answer), &import, at(105))).0, Cause::Import);
         let revoked = Generation { is_revoked: true, ..answer };
         assert_eq!(new(due(&[revoked, key(2, 0)], &lags, at(105))).0, Cause::Revocation);
@@ -260,8 +277,29 @@ mod tests {
     fn a_revoked_key_is_replaced_and_a_renewed_one_taken_over() {
         let revoked = Generation { is_revoked: true, ..key(2, 50) };
         assert_eq!(new(due(&[revoked, key(1, 0)], &ask(), at(60))), (Cause::Revocation, 90, 90 + HOUR));
-        let import = Ask { has_import: true, ..ask() };
+        let import = Ask { import: Some("another"), ..ask() };
         assert_eq!(new(due(&[key(1, 0)], &import, at(60))), (Cause::Import, 90, 90 + HOUR));
+    }
+
+    #[test]
+    fn a_key_that_comes_back_does_so_after_the_one_that_waits_to_follow_it() {
+        let ring = [key(2, 5_000), key(1, 0)];
+        let back = Ask { import: Some("k1"), ..ask() };
+        assert_eq!(due(&ring, &back, at(60)), Due::Later(Some(at(5_000))));
+        assert_eq!(new(due(&ring, &back, at(5_000))), (Cause::Import, 5_030, 5_030 + HOUR));
+        let another = Ask { import: Some("k3"), ..ask() };
+        assert_eq!(new(due(&ring, &another, at(60))).0, Cause::Import, "that one waits for nobody");
+        let revoked = [Generation { is_revoked: true, ..key(2, 5_000) }, key(1, 0)];
+        assert_eq!(new(due(&revoked, &back, at(60))).0, Cause::Revocation);
+    }
+
+    #[test]
+    fn a_key_of_somebody_else_gives_way_where_keys_are_made_here_by_now() {
+        let taken = Generation { is_taken: true, ..key(1, 0) };
+        assert_eq!(new(due(std::slice::from_ref(&taken), &ask(), at(60))), (Cause::Source, 90, 90 + HOUR));
+        assert_eq!(due(&[key(2, 5_000), taken.clone()], &ask(), at(61)), Due::Later(None));
+        let theirs = Ask { generates: false, ..ask() };
+        assert_eq!(due(&[taken], &theirs, at(60)), Due::Later(None));
     }
 
     #[test]
@@ -271,7 +309,7 @@ mod tests {
         let short = Generation { promise: span(1), ..key(1, 0) };
         assert_eq!(new(due(&[short], &soon, at(100))), (Cause::Request, 101, 102));
         let pending = Generation { promise: span(1), ..key(2, 190) };
-        let import = Ask { has_import: true, ..soon };
+        let import = Ask { import: Some("another"), ..soon };
         assert_eq!(new(due(&[pending, key(1, 0)], &import, at(101))).2, 191, "keys sign in their order");
     }
 }

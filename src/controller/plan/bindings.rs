@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::{Owner, SecretDeletion, SecretMode, SecretWrite, build::Builder};
@@ -290,15 +290,39 @@ fn is_in_sync(
 }
 
 /// Removes the Secrets that the client had before its binding was renamed or given up, once it can do without them. Those that were
-/// to be retained have no ownerReference, and stay.
+/// to be retained have no ownerReference, and stay; what they hold is not taken up again.
 fn remove_others(builder: &mut Builder<'_>, key: &ObjectKey, in_force: Option<&ObjectName>, state: &ClientState) {
     if !state.verdict.is_served {
         return;
     }
     for (name, secret) in builder.index.world.owned(key) {
         let is_owned = secret.metadata.owner_references.as_ref().is_some_and(|references| !references.is_empty());
-        if Some(name) != in_force && is_owned {
-            builder.plan.deletions.push(SecretDeletion::of(name, secret, key));
+        if Some(name) == in_force {
+            continue;
         }
+        if is_owned {
+            builder.plan.deletions.push(SecretDeletion::of(name, secret, key));
+        } else if marks::annotation(secret, marks::SUPERSEDED_AT).is_none() {
+            builder.plan.secrets.push(superseded(name, secret, key, builder.now));
+        }
+    }
+}
+
+/// The Secret as it is, with the mark that its time is over. Without its layout it is written anew where it comes to be the binding again.
+fn superseded(name: &ObjectName, secret: &KubeSecret, key: &ObjectKey, now: Timestamp) -> SecretWrite {
+    let mut annotations = secret.metadata.annotations.clone().unwrap_or_default();
+    annotations.remove(marks::LAYOUT);
+    annotations.insert(marks::SUPERSEDED_AT.to_owned(), now.to_string());
+    let entries = secret.data.iter().flatten().map(|(entry, bytes)| (entry.clone(), Secret::new(bytes.0.clone())));
+    SecretWrite {
+        name: name.clone(),
+        subject: key.clone(),
+        mode: SecretMode::over(secret),
+        type_: secret.type_.clone().unwrap_or_else(|| BINDING_TYPE.to_owned()),
+        immutable: false,
+        labels: secret.metadata.labels.clone().unwrap_or_default(),
+        annotations,
+        data: entries.collect(),
+        owner: None,
     }
 }

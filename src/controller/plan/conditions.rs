@@ -24,7 +24,9 @@ pub struct Facts<'a> {
 pub fn conditions(facts: &Facts<'_>, old: &[Condition], now: Timestamp) -> Vec<Condition> {
     let draft = Draft { facts, old, now };
     let verdict = facts.verdict;
-    let ready = draft.of("Ready", verdict.findings(), facts.ready);
+    // What is in force may still be behind what is wanted, such as a rotation that can't be written.
+    let good = [Some(facts.ready.to_owned()), facts.failure.map(failed)].into_iter().flatten().collect::<Vec<_>>();
+    let ready = draft.of("Ready", verdict.findings(), &good.join("; "));
     let accepted = draft.of("Accepted", verdict.accepted.iter(), "every check of the object and its Realm passed");
     let mut all = vec![ready, accepted, draft.resolved(), draft.programmed()];
     if let Some(worst) = verdict.worst() {
@@ -68,7 +70,7 @@ impl Draft<'_> {
         if self.facts.verdict.is_last_good {
             messages.push("its last good version is served on".to_owned());
         }
-        messages.extend(self.facts.failure.map(|failure| format!("the last write failed: {failure}")));
+        messages.extend(self.facts.failure.map(failed));
         messages.join("; ")
     }
 
@@ -122,6 +124,10 @@ impl Draft<'_> {
     }
 }
 
+fn failed(failure: &str) -> String {
+    format!("the last write failed: {failure}")
+}
+
 fn sentence(finding: &Finding) -> String {
     match finding.field.as_str() {
         "" => finding.message.clone(),
@@ -166,6 +172,15 @@ mod tests {
             text(&make(&verdict, &[], 1)),
             "Ready=True:Ready Accepted=True:Accepted ResolvedRefs=True:ResolvedRefs Programmed=True:Programmed"
         );
+    }
+
+    #[test]
+    fn a_write_that_fails_is_told_of_what_is_good_otherwise_too() {
+        let verdict = Verdict { is_served: true, ..Verdict::default() };
+        let facts = Facts { verdict: &verdict, generation: None, ready: "it is served", failure: Some("forbidden") };
+        let told = conditions(&facts, &[], at(1));
+        assert_eq!((&*told[0].status, &*told[0].message), ("True", "it is served; the last write failed: forbidden"));
+        assert_eq!(told[1].message, "every check of the object and its Realm passed");
     }
 
     #[test]

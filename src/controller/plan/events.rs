@@ -3,6 +3,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::{
     EventRecord, EventType,
     conditions::{cut, find},
+    statuses::MAX_RING_KEYS,
 };
 use crate::{
     api::{self, KeyState},
@@ -95,7 +96,7 @@ pub fn of_keys(
 ) -> Vec<(EventType, News)> {
     let news = |reason, action, note| News { reason, action, note };
     let mut all = Vec::new();
-    for key in new {
+    for key in new.get(..horizon(old, new)).unwrap_or(new) {
         let before = old.iter().find(|before| before.kid == key.kid);
         if before.is_none() {
             let note = format!("the key {} stands in the Secret {}", key.kid, key.secret_name);
@@ -128,6 +129,13 @@ pub fn of_keys(
         }
     }
     all
+}
+
+/// A status that is full leaves out the oldest keys: those that come into sight again are no news.
+fn horizon(old: &[api::SigningKeyVersion], new: &[api::SigningKeyVersion]) -> usize {
+    let is_known = |key: &api::SigningKeyVersion| old.iter().any(|before| before.kid == key.kid);
+    let last_known = new.iter().rposition(is_known).map(|at| at + 1);
+    if old.len() < MAX_RING_KEYS { new.len() } else { last_known.unwrap_or(new.len()) }
 }
 
 /// What the operator is itself about to do is no news, nor is a Realm that has no key in its first second.

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The annotations that a Secret keeps when it is written again.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 10] = [
     marks::PUBLISHED_AT,
     marks::ACTIVE_FROM,
     marks::KEY_ID,
@@ -41,6 +41,7 @@ const KEPT: [&str; 9] = [
     marks::ANSWERED_AT,
     marks::FORMER_REQUESTS,
     marks::TAKEN_FROM,
+    marks::RESTORED_AT,
 ];
 
 pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), jose::Error> {
@@ -89,7 +90,8 @@ impl<'a> RingPlan<'a> {
             every: self.spec.every,
             pre_publish: self.spec.pre_publish,
             request: self.record.meta.rotate.as_deref().filter(|_| self.spec.source == KeySource::Generate),
-            has_import: self.state.ring.import.is_some(),
+            generates: self.spec.source == KeySource::Generate,
+            import: self.state.ring.import.as_ref().map(|import| &*import.kid),
             others: is_without.then(|| self.promise_of_others(builder)).flatten(),
         }
     }
@@ -120,10 +122,11 @@ impl<'a> RingPlan<'a> {
         for generation in wanted {
             let name = self.secret_name(generation);
             let lost = builder.index.world.lost(&self.key).find(|(lost, _)| **lost == name);
-            let Some(write) = lost.and_then(|(_, secret)| self.again(&name, secret, SecretMode::Create)) else {
+            let Some(mut write) = lost.and_then(|(_, secret)| self.again(&name, secret, SecretMode::Create)) else {
                 continue;
             };
             if builder.may_create(&self.key, &name) {
+                write.annotations.insert(marks::RESTORED_AT.to_owned(), builder.now.to_string());
                 builder.plan.secrets.push(write);
                 builder.plan.events.push(self.event(EventType::Warning, events::key_restored(generation)));
             }
@@ -186,7 +189,7 @@ impl<'a> RingPlan<'a> {
         if import.is_none() && self.spec.source != KeySource::Generate {
             return Ok(());
         }
-        let name = rings::secret_name(&self.key, self.state.ring.next_number());
+        let name = self.next_name(builder);
         // One of somebody else is never overwritten; one of ours that is there, and that the ring does not know, is on its way.
         if !matches!(ownership::standing(&self.key, builder.index.world.secrets.get(&name), false), Standing::Free)
             || !builder.may_create(&self.key, &name)
@@ -217,6 +220,21 @@ impl<'a> RingPlan<'a> {
         let written = known.chain(self.answers(builder.now).marks()).map(|(name, value)| (name.to_owned(), value));
         builder.plan.secrets.push(self.write(name, SecretMode::Create, written.collect(), pem));
         Ok(())
+    }
+
+    /// The next `NAME-N`. A ring that has keys goes round what is in its way, and signs on; one without waits until a person has looked.
+    fn next_name(&self, builder: &Builder<'_>) -> ObjectName {
+        let index = builder.index;
+        let (mut number, has_keys) = (self.state.ring.next_number(), self.state.ring.highest > 0);
+        loop {
+            let name = rings::secret_name(&self.key, number);
+            let is_refused = index.refused_until(&name).is_some();
+            let standing = ownership::standing(&self.key, index.world.secrets.get(&name), is_refused);
+            if !has_keys || !matches!(standing, Standing::Foreign) || number == u32::MAX {
+                return name;
+            }
+            number += 1;
+        }
     }
 
     /// The Secret as it is, or was.

@@ -26,7 +26,7 @@ use crate::{
 const MAX_REALM_KEYS: usize = 256;
 
 pub(super) use clients::oidc_client;
-pub(super) use rings::signing_key;
+pub(super) use rings::{MAX_RING_KEYS, signing_key};
 
 /// What every status has.
 struct Common<'a, R: Resource> {

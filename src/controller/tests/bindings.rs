@@ -139,6 +139,45 @@ fn a_secret_to_be_retained_has_no_owner_and_is_taken_up_again() {
 }
 
 #[test]
+fn a_secret_that_is_retained_under_a_former_name_holds_the_past_and_never_comes_back() {
+    let named = |name: &str, request: &str| {
+        let secret = json!({"name": name, "deletionPolicy": "Retain", "rotation": {"overlap": "1h"}});
+        let mut app = client("apps", "app", json!({"credentials": {"secret": secret}}));
+        app["metadata"]["annotations"] = json!({"realmkeeper.dev/rotate": request});
+        app
+    };
+    let mut house = House::with([realm("staff", json!({})), named("a", "1"), allow()]);
+    let entry = |house: &House, name: &str| house.entry("apps", name, "client-secret").unwrap();
+    let first = entry(&house, "a");
+    house.put(named("b", "1")).settle();
+    assert_eq!((entry(&house, "a"), entry(&house, "b")), (first.clone(), first.clone()), "it stays as it was");
+    assert!(house.settle().is_empty());
+    house.put(named("b", "2")).settle();
+    let second = entry(&house, "b");
+
+    // Back under the former name: what is in force moves on, the overlap too.
+    house.put(named("a", "2")).settle();
+    assert_eq!(entry(&house, "a"), second);
+    assert_eq!(house.entry("apps", "a", "client-secret-previous").as_ref(), Some(&first));
+    assert!(works(&house, &second) && works(&house, &first));
+    let annotations = &house.object(Kind::Secret, "apps", "a")["metadata"]["annotations"];
+    assert_eq!(annotations.get("realmkeeper.dev/superseded-at"), None, "it is in force again");
+    house.pass(SignedDuration::from_hours(2));
+    assert!(!works(&house, &first) && works(&house, &second));
+
+    // Whoever deletes a Secret that has leaked gets a new one, and none that was refused long ago.
+    house.put(named("a", "3")).settle();
+    house.pass(SignedDuration::from_hours(2));
+    house.delete(Kind::Secret, "apps", "a").settle();
+    for past in [first, second] {
+        assert_ne!(entry(&house, "a"), past);
+        assert!(!works(&house, &past));
+    }
+    house.restart();
+    assert!(house.settle().is_empty());
+}
+
+#[test]
 fn a_client_made_anew_does_not_get_the_secret_of_the_one_that_was_deleted() {
     let mut house = house(json!({}));
     let value = house.entry("apps", "app-oidc", "client-secret").unwrap();
@@ -300,6 +339,29 @@ fn a_write_that_failed_is_told_in_the_status() {
     }
     let message = house.message(Kind::OidcClient, "apps", "app");
     assert!(message.ends_with("the last write failed: forbidden"), "{message}");
+}
+
+#[test]
+fn a_rotation_that_can_not_be_written_is_told_and_what_is_there_is_served_on() {
+    let mut house = house(json!({}));
+    let value = house.entry("apps", "app-oidc", "client-secret").unwrap();
+    house.cluster.forbidden.push(Kind::Secret);
+    let mut asked = client("apps", "app", json!({}));
+    asked["metadata"]["annotations"] = json!({"realmkeeper.dev/rotate": "1"});
+    house.put(asked);
+    for _ in 0..3 {
+        let plan = house.plan();
+        house.perform(plan);
+    }
+    assert_eq!(house.ready(Kind::OidcClient, "apps", "app"), "True:Ready");
+    let message = house.message(Kind::OidcClient, "apps", "app");
+    assert!(message.ends_with("the last write failed: forbidden"), "{message}");
+    assert!(works(&house, &value));
+    house.cluster.forbidden.clear();
+    house.index.set_failure(&ObjectKey::new(Kind::OidcClient, "apps", "app"), None);
+    house.settle();
+    assert!(!house.message(Kind::OidcClient, "apps", "app").contains("failed"));
+    assert_ne!(house.entry("apps", "app-oidc", "client-secret"), Some(value));
 }
 
 #[test]

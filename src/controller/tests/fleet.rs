@@ -13,10 +13,11 @@ use crate::{
         index::{Index, Options},
         plan,
         source::{Event, Kind, ObjectKey},
-        testing::{FakeCluster, START, TestGenerator, client, object, realm, signing_key},
+        testing::{FakeCluster, START, TestGenerator, client, object, realm, secret, signing_key},
     },
-    jose::Algorithm,
+    jose::{Algorithm, KeyAlgorithm, PrivateKey},
     realm::{ObjectName, Realm, Registry},
+    secret::Secret,
 };
 
 /// The rings, and what they sign with.
@@ -33,6 +34,8 @@ enum Happening {
     LongLivedClient(bool),
     Request { ring: usize, value: u32 },
     Revoked { ring: usize },
+    Given { ring: usize, key: usize },
+    Generated { ring: usize },
     SecretLost { any: usize },
     StatusLost { ring: usize },
     Restart { any: usize },
@@ -52,6 +55,8 @@ fn happening(waits: &'static [&'static str]) -> impl Strategy<Value = Happening>
         1 => any::<bool>().prop_map(Happening::LongLivedClient),
         2 => (ring.clone(), 0..4u32).prop_map(|(ring, value)| Happening::Request { ring, value }),
         1 => ring.clone().prop_map(|ring| Happening::Revoked { ring }),
+        2 => (ring.clone(), 0..3usize).prop_map(|(ring, key)| Happening::Given { ring, key }),
+        1 => ring.clone().prop_map(|ring| Happening::Generated { ring }),
         1 => any::<usize>().prop_map(|any| Happening::SecretLost { any }),
         1 => ring.prop_map(|ring| Happening::StatusLost { ring }),
         1 => any::<usize>().prop_map(|any| Happening::Restart { any }),
@@ -109,6 +114,8 @@ struct RelyingParty {
 struct Ring {
     spec: Value,
     request: Option<u32>,
+    /// Keys of somebody else, as PEM, with their thumbprints.
+    theirs: Vec<(Secret, String)>,
 }
 
 struct Fleet {
@@ -131,6 +138,12 @@ struct Fleet {
     is_emergency: bool,
 }
 
+fn pem(algorithm: Algorithm) -> (Secret, String) {
+    let pem = PrivateKey::generate_pem(algorithm).unwrap();
+    let kid = KeyAlgorithm::from(algorithm).key_id(&pem).unwrap();
+    (pem, kid)
+}
+
 fn span(text: &str) -> SignedDuration {
     SignedDuration::try_from(text.parse::<crate::api::Duration>().unwrap().as_std()).unwrap()
 }
@@ -141,6 +154,7 @@ impl Fleet {
         let ring = |algorithm: Algorithm| Ring {
             spec: json!({"algorithm": algorithm.resource_name(), "rotation": rotation, "revokedKids": []}),
             request: None,
+            theirs: (0..3).map(|_| pem(algorithm)).collect(),
         };
         let mut fleet = Self {
             cluster: FakeCluster::default(),
@@ -173,7 +187,7 @@ impl Fleet {
     }
 
     fn put_ring(&mut self, ring: usize) {
-        let Ring { spec, request } = &self.rings[ring];
+        let Ring { spec, request, .. } = &self.rings[ring];
         let mut manifest = signing_key(RINGS[ring].0, spec.clone());
         if let Some(request) = request {
             manifest["metadata"]["annotations"] = json!({ROTATE_ANNOTATION: request.to_string()});
@@ -251,7 +265,23 @@ impl Fleet {
                 self.rings[ring].request = Some(value);
                 self.put_ring(ring);
             }
+            Happening::Given { ring, key } => {
+                let (name, (pem, kid)) = (format!("given-{}", RINGS[ring].0), &self.rings[ring].theirs[key]);
+                if self.revoked.contains(kid) {
+                    return;
+                }
+                let given = secret("identity", &name, &[("tls.key", pem.expose_str().unwrap())]);
+                self.cluster.put(given, self.now);
+                self.rings[ring].spec["source"] = json!({"secretRef": {"name": name}});
+                self.put_ring(ring);
+            }
+            Happening::Generated { ring } => {
+                self.rings[ring].spec["source"] = json!({"generate": {}});
+                self.put_ring(ring);
+            }
             Happening::Revoked { ring } => {
+                // Where they come from somebody else, none would follow.
+                self.rings[ring].spec["source"] = json!({"generate": {}});
                 let realm = self.replicas[0].realm();
                 let now = self.now + self.replicas[0].skew;
                 let kid = realm.keyring.signer(RINGS[ring].1, now).unwrap().jwk().kid.clone();

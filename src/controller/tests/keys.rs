@@ -165,6 +165,26 @@ fn a_foreign_secret_in_the_way_of_a_key_is_told_and_left_alone() {
 }
 
 #[test]
+fn a_ring_that_signs_goes_round_a_foreign_secret() {
+    let ring = |request: &str| {
+        let mut ring = signing_key("mine", json!({"algorithm": "ES256", "rotation": {"prePublish": "1m"}}));
+        ring["metadata"]["annotations"] = json!({"realmkeeper.dev/rotate": request});
+        ring
+    };
+    let mut house = House::with([realm("staff", json!({"signing": {"defaultKeys": "None"}})), ring("1")]);
+    let first = signer(&house, Algorithm::Es256);
+    // One that our watch sees, and one that it does not.
+    house.put(secret("identity", "mine-2", &[("a", "b")]));
+    house.cluster.hidden.insert(ObjectKey::new(Kind::Secret, "identity", "mine-3"), json!({}));
+    house.put(ring("2")).settle();
+    assert_eq!(house.object(Kind::SigningKey, "identity", "mine")["status"]["keys"][0]["secretName"], "mine-4");
+    house.pass(jiff::SignedDuration::from_secs(90));
+    assert_ne!(signer(&house, Algorithm::Es256), first);
+    assert_eq!(house.ready(Kind::SigningKey, "identity", "mine"), "True:Ready");
+    assert_eq!(house.entry("identity", "mine-2", "a").as_deref(), Some("b"));
+}
+
+#[test]
 fn a_key_that_is_to_sign_later_is_published_first_and_the_plan_says_when_to_look_again() {
     let mut house = House::with([realm("staff", json!({})), signing_key("mine", json!({"algorithm": "ES256"}))]);
     let old = signer(&house, Algorithm::Es256);

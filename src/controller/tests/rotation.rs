@@ -238,8 +238,11 @@ fn a_secret_that_is_deleted_is_written_again_and_verifies_all_the_time() {
     assert_eq!(house.settle()[0], "create Secret/identity/ring-1");
     let after = house.object(Kind::Secret, "identity", "ring-1");
     assert_eq!(after["data"], before["data"]);
-    assert_eq!(after["metadata"]["annotations"], before["metadata"]["annotations"]);
+    let mut annotations = after["metadata"]["annotations"].clone();
+    let restored = annotations.as_object_mut().unwrap().remove("realmkeeper.dev/restored-at").unwrap();
+    assert_eq!(annotations, before["metadata"]["annotations"]);
     assert_eq!((signer(&house), states(&house).as_str()), (kid, "1:Active"));
+    assert_eq!((&status(&house)["keys"][0]["restoredAt"], time(&restored)), (&restored, house.now));
     assert_eq!(events(&mut house), ["KeyRestored"]);
 }
 
@@ -257,6 +260,40 @@ fn a_secret_that_is_lost_for_good_is_replaced_at_once_and_that_is_said() {
     house.pass(seconds(631));
     assert!(status(&house).get("lostKeys").is_none());
     assert!(house.settle().is_empty());
+}
+
+/// The status holds the 64 newest.
+#[test]
+fn a_ring_of_more_keys_than_its_status_holds_has_lost_none() {
+    let mut house = house(json!({"every": "1s", "prePublish": "1s"}));
+    for _ in 0..75 {
+        house.pass(seconds(2));
+    }
+    let keys = status(&house)["keys"].as_array().unwrap().len();
+    let secrets = house.cluster.objects.keys().filter(|key| key.kind == Kind::Secret).count();
+    assert!(keys == 64 && secrets > 64, "{keys} {secrets}");
+    assert!(status(&house).get("lostKeys").is_none());
+    assert!(!events(&mut house).contains(&"KeyLost"));
+    house.put(ring(json!({"every": "Never"}))).settle();
+    events(&mut house);
+    house.pass(DAY);
+    assert_eq!(status(&house)["keys"].as_array().unwrap().len(), 1);
+    let events = events(&mut house);
+    assert!(!events.contains(&"KeyCreated") && !events.contains(&"KeyLost"), "{events:?}");
+}
+
+#[test]
+fn a_key_whose_secret_can_not_be_read_is_not_lost_but_told() {
+    let mut house = house(json!({"every": "10d"}));
+    events(&mut house);
+    let mut spoilt = house.object(Kind::Secret, "identity", "ring-1").clone();
+    spoilt["metadata"]["annotations"].as_object_mut().unwrap().remove("realmkeeper.dev/active-from");
+    house.put(spoilt).settle();
+    assert_eq!(house.ready(Kind::SigningKey, "identity", "ring"), "False:SecretInvalid");
+    assert!(house.message(Kind::SigningKey, "identity", "ring").contains("realmkeeper.dev/active-from"));
+    assert!(status(&house).get("lostKeys").is_none());
+    assert!(!events(&mut house).contains(&"KeyLost"));
+    signer(&house);
 }
 
 #[test]
@@ -311,6 +348,59 @@ fn a_renewed_certificate_starts_a_new_generation_with_overlap() {
     assert_eq!(states(&house), "3:Pending 2:Active", "the former key again, in a generation of its own");
     house.pass(seconds(90));
     assert_eq!((signer(&house), states(&house).as_str()), (first, "3:Active 2:Retired"));
+}
+
+/// A key that is put back before its successor signs would, in a generation of its own, leave the ring without the one that signs now.
+#[test]
+fn a_certificate_that_is_taken_back_while_the_next_waits_lets_no_key_sign_before_its_time() {
+    let pem = || PrivateKey::generate_pem(Algorithm::Es256).unwrap().expose_str().unwrap().to_owned();
+    let (old, new) = (pem(), pem());
+    let spec =
+        json!({"algorithm": "ES256", "source": {"secretRef": {"name": "cert"}}, "rotation": {"prePublish": "1h"}});
+    let cert = |pem: &str| secret("identity", "cert", &[("tls.key", pem)]);
+    let mut house = House::with([staff(), cert(&old), signing_key("ring", spec)]);
+    let first = signer(&house);
+    house.put(cert(&new)).settle();
+    let second = status(&house)["keys"][0]["kid"].as_str().unwrap().to_owned();
+    let takes_over = time(&status(&house)["nextRotation"]);
+    house.put(cert(&old)).settle();
+    assert_eq!((signer(&house), states(&house).as_str()), (first.clone(), "2:Pending 1:Active"));
+    house.until(takes_over - seconds(1));
+    assert_eq!(signer(&house), first, "{second} was not published for an hour");
+    house.until(takes_over);
+    assert_eq!((signer(&house), states(&house).as_str()), (second, "3:Pending 2:Active"));
+    house.pass(HOUR + seconds(30));
+    assert_eq!((signer(&house), states(&house).as_str()), (first.clone(), "3:Active 2:Retired"));
+    house.pass(DAY);
+    assert_eq!((signer(&house), states(&house).as_str()), (first, "3:Active"));
+}
+
+#[test]
+fn where_the_source_changes_the_keys_follow_with_overlap() {
+    let theirs = PrivateKey::generate_pem(Algorithm::Es256).unwrap();
+    let spec = |source: Value| json!({"algorithm": "ES256", "source": source, "rotation": {"prePublish": "1m"}});
+    let (referenced, generated) = (json!({"secretRef": {"name": "cert"}}), json!({"generate": {}}));
+    let mut house = house(json!({"prePublish": "1m"}));
+    let made = signer(&house);
+    house.put(secret("identity", "cert", &[("tls.key", theirs.expose_str().unwrap())]));
+    house.put(signing_key("ring", spec(referenced.clone()))).settle();
+    assert_eq!((states(&house).as_str(), signer(&house)), ("2:Pending 1:Active", made.clone()));
+    house.pass(seconds(90));
+    assert_eq!(states(&house), "2:Active 1:Retired");
+    assert!(verifies(&house, &made));
+    assert_eq!(status(&house).get("nextRotation"), None, "nobody knows when it is renewed");
+    let taken = signer(&house);
+    house.put(signing_key("ring", spec(generated))).settle();
+    assert_eq!((states(&house).as_str(), signer(&house)), ("3:Pending 2:Active 1:Retired", taken.clone()));
+    house.pass(seconds(90));
+    assert_eq!(states(&house), "3:Active 2:Retired 1:Retired");
+    assert!(signer(&house) != made && verifies(&house, &taken));
+    // And back, to the key that is in the ring still.
+    house.put(signing_key("ring", spec(referenced))).settle();
+    house.pass(seconds(90));
+    assert_eq!(signer(&house), taken);
+    house.pass(DAY);
+    assert_eq!(states(&house), "4:Active");
 }
 
 #[test]

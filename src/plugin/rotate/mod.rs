@@ -1,5 +1,5 @@
 mod progress;
-mod refusal;
+pub(super) mod refusal;
 mod step;
 #[cfg(test)]
 mod tests;

@@ -57,6 +57,8 @@ pub struct Progress {
     /// The last step of the new key that was told, by its thumbprint.
     told: Option<(String, KeyState)>,
     former_told: bool,
+    /// The message of `Ready`, as it was seen last.
+    said: Option<String>,
     phase: Phase,
 }
 
@@ -70,7 +72,15 @@ impl Progress {
             Status::SigningKey(status) => active(&status).map(|key| key.kid.clone()),
             Status::OidcClient(status) => current(&status).map(|(id, _)| id.to_owned()),
         };
-        Ok(Self { request, former, is_acknowledged: false, told: None, former_told: false, phase: Phase::Waiting })
+        Ok(Self {
+            request,
+            former,
+            is_acknowledged: false,
+            told: None,
+            former_told: false,
+            said: None,
+            phase: Phase::Waiting,
+        })
     }
 
     /// Where it stands.
@@ -84,6 +94,7 @@ impl Progress {
     /// The status can't be read.
     pub fn observe(&mut self, seen: &Seen) -> Result<Vec<Step>, PluginError> {
         let status = Status::of(seen)?;
+        self.said = seen.condition("Ready").map(|ready| ready.message.clone());
         let mut steps = Vec::new();
         if !self.is_acknowledged {
             if status.acknowledged() != Some(&self.request) {
@@ -102,8 +113,14 @@ impl Progress {
         Ok(steps)
     }
 
-    /// What is missing, for whoever has waited long enough.
+    /// What is missing, for whoever has waited long enough, and what the object says of itself.
     pub fn stuck(&self) -> String {
+        let said = self.said.iter().map(|said| format!(". Its Ready says: {said}"));
+        let missing = self.missing();
+        std::iter::once(missing).chain(said).collect()
+    }
+
+    fn missing(&self) -> String {
         match (&self.told, self.is_acknowledged) {
             (_, false) => {
                 "no operator has acknowledged the request in time: is one running, and does one hold the Lease? The \

@@ -18,12 +18,16 @@ pub fn check(seen: &Seen) -> Result<(), String> {
              annotation away first"
         ));
     }
-    let refused = match seen.kind {
+    of_spec(seen).map_or(Ok(()), |why| Err(format!("{name} {why}")))
+}
+
+/// Why there is nothing to rotate, whatever becomes of the object.
+pub fn of_spec(seen: &Seen) -> Option<String> {
+    match seen.kind {
         Kind::SigningKey => seen.spec().and_then(|spec: SigningKeySpec| signing_key(&spec)),
         Kind::OidcClient => seen.spec().and_then(|spec: OidcClientSpec| oidc_client(&spec, &seen.place.name)),
         other => Some(format!("a {other} has nothing to rotate")),
-    };
-    refused.map_or(Ok(()), |why| Err(format!("{name} {why}")))
+    }
 }
 
 fn signing_key(spec: &SigningKeySpec) -> Option<String> {

@@ -158,7 +158,13 @@ fn a_revoked_key_is_not_said_to_have_retired() {
 fn without_an_operator_the_request_stands() {
     let (steps, phase, stuck) = observed(&ring(false, &[("old", "Active")]), &[ring(false, &[("old", "Active")])]);
     assert_eq!((steps, phase), (vec![vec![]], Phase::Waiting));
-    assert!(stuck.contains("no operator has acknowledged"), "{stuck}");
+    assert!(stuck.contains("no operator has acknowledged") && !stuck.contains("Ready says"), "{stuck}");
+    let mut served = ring(false, &[("old", "Active")]);
+    let ready = json!({"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": LATER,
+        "message": "in use; the last write failed: forbidden"});
+    served.conditions = vec![serde_json::from_value(ready).unwrap()];
+    let (.., stuck) = observed(&served, std::slice::from_ref(&served));
+    assert!(stuck.ends_with("Its Ready says: in use; the last write failed: forbidden"), "{stuck}");
 }
 
 #[test]

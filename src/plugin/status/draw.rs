@@ -154,6 +154,11 @@ impl Drawing {
         for key in detail.keys.iter().filter(|key| self.all || !is_gone(key)) {
             tree.push(self.key(key));
         }
+        for key in &detail.lost_keys {
+            let since = relative(key.noticed_at.0, self.now);
+            let facts = format!("missed since {since}, Secret {}", plain(&key.secret_name));
+            tree.push(format!("{} {} ({facts})", self.palette.paint(Tone::Bad, "Lost"), plain(&key.kid)));
+        }
         let gone = detail.keys.iter().filter(is_gone).count();
         if gone > 0 && !self.all {
             tree.push(self.palette.paint(Tone::Faint, &format!("{gone} removed")));
@@ -179,6 +184,7 @@ impl Drawing {
         if !matches!(key.state, KeyState::Active | KeyState::Revoked) {
             time(key.removed_at.as_ref(), "left the JWKS", "leaves the JWKS");
         }
+        time(key.restored_at.as_ref(), "restored", "restored");
         facts.push(format!("Secret {}", plain(&key.secret_name)));
         let state = self.palette.paint(tone, &format!("{:?}", key.state));
         format!("{state} {} ({})", plain(&key.kid), facts.join(", "))
@@ -208,6 +214,8 @@ impl Drawing {
                 1.. => format!("the former are valid for {}", span(left)),
                 _ => "the former have expired".to_owned(),
             });
+            // Somebody has not taken up the new ones.
+            facts.extend(previous.last_used.as_ref().map(|at| format!("used last {}", relative(at.0, self.now))));
         }
         if detail.rotation_requested {
             facts.push("rotation requested".to_owned());

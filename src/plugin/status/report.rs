@@ -9,11 +9,13 @@ use super::{
 };
 use crate::{
     api::{
-        Attached, CredentialsStatus, GroupStatus, KeyAlgorithm, KeyUse, OidcClientSpec, OidcClientStatus, RealmStatus,
-        SigningKeySpec, SigningKeyStatus, SigningKeyVersion, TokenEndpointAuthMethod, UserSpec, UserStatus,
+        Attached, CredentialsStatus, GroupStatus, KeyAlgorithm, KeyUse, LostKey, OidcClientSpec, OidcClientStatus,
+        RealmStatus, SigningKeySpec, SigningKeyStatus, SigningKeyVersion, TokenEndpointAuthMethod, UserSpec,
+        UserStatus,
     },
     plugin::{
         names::Kind,
+        rotate,
         seen::{Place, Seen},
     },
 };
@@ -142,6 +144,9 @@ pub struct SigningKeyDetail {
     pub rotation_requested: bool,
     /// The keys of the ring, the newest first.
     pub keys: Vec<SigningKeyVersion>,
+    /// Keys that are gone, and not because their time was over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_keys: Vec<LostKey>,
 }
 
 /// What is particular to an OidcClient.
@@ -332,6 +337,7 @@ fn signing_key(seen: &Seen, found: &mut Vec<Problem>, now: Timestamp) -> Signing
         next_rotation,
         rotation_requested: is_requested(seen, status.last_rotate_request.as_ref()),
         keys: status.keys,
+        lost_keys: status.lost_keys,
     }
 }
 
@@ -350,6 +356,8 @@ fn oidc_client(seen: &Seen, found: &mut Vec<Problem>, now: Timestamp) -> OidcCli
     }
 }
 
+/// Where nothing is generated, nobody will acknowledge it.
 fn is_requested(seen: &Seen, acknowledged: Option<&String>) -> bool {
-    seen.rotate.as_ref().is_some_and(|request| !request.is_empty() && Some(request) != acknowledged)
+    let is_new = |request: &String| !request.is_empty() && Some(request) != acknowledged;
+    seen.rotate.as_ref().is_some_and(is_new) && rotate::refusal::of_spec(seen).is_none()
 }

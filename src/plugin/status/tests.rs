@@ -50,20 +50,21 @@ fn realm() -> Seen {
 fn signing_key() -> Seen {
     let keys = json!([
         {"kid": "new", "state": "Published", "secretName": "es-2", "publishedAt": "2026-11-24T11:50:00Z",
-         "activatedAt": "2026-11-24T12:50:00Z"},
+         "activatedAt": "2026-11-24T12:50:00Z", "restoredAt": "2026-11-24T11:55:00Z"},
         {"kid": "old", "state": "Active", "secretName": "es-1", "publishedAt": "2026-10-24T11:00:00Z",
          "activatedAt": "2026-10-24T12:00:00Z"},
         {"kid": "former", "state": "Retired", "secretName": "es-0", "removedAt": "2026-11-24T12:10:00Z"},
         {"kid": "gone", "state": "Removed", "secretName": "es-9"},
     ]);
-    let status = json!({"nextRotation": "2026-11-24T12:50:00Z", "keys": keys});
+    let lost = json!([{"kid": "lost", "secretName": "es-8", "noticedAt": "2026-11-24T11:58:00Z"}]);
+    let status = json!({"nextRotation": "2026-11-24T12:50:00Z", "keys": keys, "lostKeys": lost});
     object(Kind::SigningKey, "identity", "es", json!({"spec": {"algorithm": "ES256"}, "status": status}))
 }
 
 fn client() -> Seen {
     let credentials = json!({
         "current": {"id": "b", "issuedAt": "2026-11-21T12:00:00Z", "rotateAfter": "2027-02-19T12:00:00Z"},
-        "previous": {"id": "a", "validUntil": "2026-11-24T17:00:00Z"},
+        "previous": {"id": "a", "validUntil": "2026-11-24T17:00:00Z", "lastUsed": "2026-11-24T11:57:00Z"},
     });
     let status =
         json!({"clientId": "monitoring.grafana", "binding": {"name": "grafana-oidc"}, "credentials": credentials});
@@ -122,14 +123,15 @@ fn a_realm_is_drawn_with_what_is_wrong_first() {
 │ issuer https://id.example.com/staff
 ├─ SigningKeys (1)
 │  └─ ✓ es: ES256, next rotation in 50m
-│     ├─ Published new (published 10m ago, takes over in 50m, Secret es-2)
+│     ├─ Published new (published 10m ago, takes over in 50m, restored 5m ago, Secret es-2)
 │     ├─ Active old (published 31d ago, active since 31d ago, Secret es-1)
 │     ├─ Retired former (leaves the JWKS in 10m, Secret es-0)
+│     ├─ Lost lost (missed since 2m ago, Secret es-8)
 │     └─ 1 removed
 ├─ OidcClients (2)
 │  ├─ ✗ web SecretNotOwned
 │  └─ ✓ monitoring/grafana: client id monitoring.grafana, Secret grafana-oidc, credentials 3d old, next rotation in 87d, \
-the former are valid for 5h
+the former are valid for 5h, used last 3m ago
 ├─ Users (9)
 │  └─ ✓ 9 without problems (--all shows them)
 └─ Groups (1)
@@ -213,6 +215,16 @@ fn a_request_for_a_rotation_shows_until_it_is_acknowledged() {
     };
     assert!(drawn(&report(vec![asked("1")]), false).contains("✓ a: rotation requested\n"));
     assert!(!drawn(&report(vec![asked("2")]), false).contains("rotation requested"));
+    // Where somebody else renews it, nobody will ever acknowledge it.
+    let theirs = [
+        (Kind::SigningKey, json!({"algorithm": "ES256", "source": {"secretRef": {"name": "cert"}}})),
+        (Kind::OidcClient, json!({"credentials": {"secret": {"name": "given", "source": "Reference"}}})),
+    ];
+    for (kind, spec) in theirs {
+        let metadata = json!({"annotations": {"realmkeeper.dev/rotate": "2"}});
+        let asked = object(kind, "identity", "a", json!({"metadata": metadata, "spec": spec}));
+        assert!(!drawn(&report(vec![asked]), false).contains("rotation requested"), "{kind}");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// `status.keys` of a SigningKey holds no more.
-const MAX_RING_KEYS: usize = 64;
+pub(in super::super) const MAX_RING_KEYS: usize = 64;
 /// `status.lostKeys` holds no more.
 const MAX_LOST_KEYS: usize = 16;
 
@@ -61,8 +61,8 @@ pub(in super::super) fn signing_key(builder: &mut Builder<'_>, name: &ObjectName
     let realm = state.realm.as_ref().and_then(|realm| index.realm(realm));
     let keyring = realm.map_or(&empty, |realm| &*realm.keyring);
     let version = |key: &Generation| version(key, key_state(key, state, keyring, builder.now));
-    let keys: Vec<_> =
-        state.ring.keys.iter().filter(|key| !key.is_disposed(builder.now)).take(MAX_RING_KEYS).map(version).collect();
+    let all: Vec<_> = state.ring.keys.iter().filter(|key| !key.is_disposed(builder.now)).map(version).collect();
+    let keys = all.get(..MAX_RING_KEYS.min(all.len())).unwrap_or_default().to_vec();
     let mut verdict = state.verdict.clone();
     let signs = |key: &api::SigningKeyVersion| matches!(key.state, KeyState::Active | KeyState::Retired);
     if verdict.is_served && !keys.iter().any(signs) {
@@ -71,9 +71,11 @@ pub(in super::super) fn signing_key(builder: &mut Builder<'_>, name: &ObjectName
     let spec = record.spec.as_deref();
     let encrypts = matches!(state.algorithm, Some(KeyAlgorithm::Encrypt(_)));
     let mut news = events::of_keys(&old.keys, &keys, encrypts);
-    let mut lost_keys = still_lost(builder, state, &old.lost_keys, &keys);
+    let mut lost_keys = still_lost(builder, state, &old.lost_keys, &all);
     // A ring that is not accepted was not read: nothing is missed of it.
-    let missed = if state.verdict.is_accepted() { missed(&old.keys, &keys, builder.now) } else { Vec::new() };
+    let mut missed = if state.verdict.is_accepted() { missed(&old.keys, &all, builder.now) } else { Vec::new() };
+    // Of one whose Secret is there and can't be read, the conditions tell.
+    missed.retain(|key| index.world.secrets.at(&name.namespace, &key.secret_name).is_none());
     news.extend(missed.iter().map(|key| (EventType::Warning, events::key_lost(key))));
     lost_keys.extend(missed);
     lost_keys.truncate(MAX_LOST_KEYS);
@@ -143,6 +145,7 @@ fn version(key: &Generation, state: KeyState) -> api::SigningKeyVersion {
         activated_at: time(key.times.active_from),
         retired_at: key.times.retired_at.and_then(time),
         removed_at: key.times.removed_at.and_then(time),
+        restored_at: key.restored_at.and_then(time),
     }
 }
 
