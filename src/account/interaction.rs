@@ -26,10 +26,22 @@ pub struct Interaction {
     state: State,
 }
 
+/// An authorization request as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptRequest {
+    /// Its parameters, form-encoded: they are checked again at each step, against the realm as it is then.
+    pub parameters: String,
+    /// True where they come from a request object that the client has signed. It was verified once, and is not again.
+    pub is_signed: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
-    /// The request's parameters, form-encoded: they are checked again at each step, against the realm as it is then.
+    /// [`KeptRequest::parameters`].
     request: String,
+    /// [`KeptRequest::is_signed`].
+    #[serde(default)]
+    is_signed: bool,
     /// Hash of the browser's secret.
     browser: [u8; 32],
     started_at: Timestamp,
@@ -58,12 +70,13 @@ impl Interaction {
     pub async fn begin(
         store: &dyn Store,
         realm: &Realm,
-        request: String,
+        request: KeptRequest,
         browser: &str,
         now: Timestamp,
     ) -> Result<Self, AccountError> {
         let browser = *IdHash::of(browser).as_bytes();
-        let state = State { request, browser, started_at: now, account_confirmed: false, consented: None };
+        let KeptRequest { parameters: request, is_signed } = request;
+        let state = State { request, is_signed, browser, started_at: now, account_confirmed: false, consented: None };
         let interaction = Self { id: unguessable()?, state };
         store.commit(vec![Change::Insert(interaction.artifact(realm))], now).await?;
         Ok(interaction)
@@ -118,6 +131,11 @@ impl Interaction {
     /// The request's parameters, form-encoded.
     pub fn request(&self) -> &str {
         &self.state.request
+    }
+
+    /// True where the client has signed it as a whole.
+    pub fn is_signed(&self) -> bool {
+        self.state.is_signed
     }
 
     /// When it began: who signs in later than that has done so for this request.

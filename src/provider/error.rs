@@ -50,9 +50,9 @@ pub enum ErrorCode {
     /// OpenID Connect Core section 3.1.2.6.
     AccountSelectionRequired,
     /// OpenID Connect Core section 3.1.2.6.
-    RequestNotSupported,
+    InvalidRequestUri,
     /// OpenID Connect Core section 3.1.2.6.
-    RequestUriNotSupported,
+    InvalidRequestObject,
     /// OpenID Connect Core section 3.1.2.6.
     RegistrationNotSupported,
     /// RFC 7591 section 3.2.2.
@@ -85,8 +85,8 @@ impl ErrorCode {
         Self::ConsentRequired,
         Self::InteractionRequired,
         Self::AccountSelectionRequired,
-        Self::RequestNotSupported,
-        Self::RequestUriNotSupported,
+        Self::InvalidRequestUri,
+        Self::InvalidRequestObject,
         Self::RegistrationNotSupported,
         Self::InvalidRedirectUri,
         Self::InvalidSoftwareStatement,
@@ -115,8 +115,8 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
             Self::AccountSelectionRequired => "account_selection_required",
-            Self::RequestNotSupported => "request_not_supported",
-            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::InvalidRequestObject => "invalid_request_object",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidSoftwareStatement => "invalid_software_statement",

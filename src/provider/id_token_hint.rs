@@ -4,15 +4,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
-use super::{ErrorCode, OAuthError};
+use super::{ErrorCode, OAuthError, decrypt::decrypt};
 use crate::{
-    jose::{
-        self, Compact, HmacAlgorithm, JwsAlgorithm, KeyManagement,
-        jwe::{DecryptionFailed, DecryptionKey, DirectKey},
-    },
-    realm::{Client, JweKey, KnownAs, Realm},
+    jose::{self, Compact, HmacAlgorithm, JwsAlgorithm},
+    realm::{KnownAs, Realm},
 };
 
 /// What an ID token of ours says.
@@ -70,29 +66,6 @@ pub(crate) fn verify(
 
 fn invalid(reason: impl fmt::Display) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidRequest, format!("id_token_hint: {reason}"))
-}
-
-/// With a key of the realm, or with the client's secret.
-fn decrypt(
-    realm: &Realm,
-    token: &str,
-    client: Option<&Client>,
-    now: Timestamp,
-) -> Result<Zeroizing<Vec<u8>>, DecryptionFailed> {
-    let (kid, alg) = DecryptionKey::addressee(token)?;
-    if alg == JweKey::Secret.name() {
-        let mut secrets = client.into_iter().flat_map(|client| client.authentication.secret_values(now));
-        let plaintext = secrets.find_map(|(_, secret)| DirectKey::of_secret(secret.expose()).decrypt(token).ok());
-        return plaintext.ok_or(DecryptionFailed);
-    }
-    match kid {
-        Some(kid) => realm.keyring.decrypter(&kid, now).ok_or(DecryptionFailed)?.decrypt(token),
-        None => {
-            let algorithm = KeyManagement::ALL.into_iter().find(|algorithm| algorithm.name() == alg);
-            let mut keys = algorithm.into_iter().flat_map(|algorithm| realm.keyring.decrypters(algorithm, now));
-            keys.find_map(|key| key.decrypt(token).ok()).ok_or(DecryptionFailed)
-        }
-    }
 }
 
 fn verify_signed(realm: &Realm, token: &str, now: Timestamp) -> Result<Option<Hint>, OAuthError> {

@@ -10,6 +10,7 @@ mod client_auth;
 mod consent;
 mod cookies;
 mod csrf;
+mod decrypt;
 mod discovery;
 mod endpoint;
 mod error;
@@ -91,8 +92,8 @@ pub struct Provider {
     /// Who keeps the clients that register themselves; none: nobody can.
     pub registrar: Option<Arc<dyn ClientRegistrar>>,
     pub(crate) registrations: register::Lookups,
+    pub(crate) request_objects: authorize::RequestObjects,
     /// The way to URIs that others have chosen.
-    #[allow(dead_code)]
     pub(crate) outbound: Arc<Outbound>,
     /// Where `now` comes from.
     pub clock: Clock,
@@ -126,6 +127,7 @@ impl Provider {
             passwords,
             password_writer: None,
             client_keys,
+            request_objects: authorize::RequestObjects::default(),
             outbound,
             registrar: None,
             registrations: register::Lookups::default(),

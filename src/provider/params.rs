@@ -16,6 +16,7 @@ const MAX_DISCARDED: usize = 4 * 1024 * 1024;
 const MAX_PARAMETERS: usize = 100;
 
 /// The parameters of a request: each at most once (RFC 6749 sections 3.1 and 3.2), well-formed, in order; wiped on drop.
+#[derive(Default)]
 pub struct Params(Vec<(String, String)>);
 
 /// Why a query or a form is refused; never repeats a value.
@@ -70,18 +71,26 @@ impl Params {
             let split = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let (name, value) = pair.split_at_checked(split).unwrap_or((pair, b""));
             let (name, value) = (decode(name)?, decode(value.strip_prefix(b"=").unwrap_or(value))?);
-            let shown = || name.chars().filter(|c| !c.is_control()).take(64).collect::<String>();
-            if value.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
-                || name.chars().any(char::is_control)
-            {
-                return Err(InvalidParams::Control(shown()));
-            }
+            check_characters(&name, &value)?;
             if !may_repeat(&name) && params.iter().any(|(known, _)| *known == name) {
-                return Err(InvalidParams::Duplicate(shown()));
+                return Err(InvalidParams::Duplicate(shown(&name)));
             }
             params.push((name.into_owned(), value.into_owned()));
         }
         Ok(Self(params))
+    }
+
+    /// Of parameters that come another way, under the same rules; a name may stand there more than once.
+    ///
+    /// # Errors
+    /// [`InvalidParams::TooMany`], [`InvalidParams::Control`].
+    pub fn of_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, InvalidParams> {
+        let params = Self(pairs.into_iter().collect());
+        if params.0.len() > MAX_PARAMETERS {
+            return Err(InvalidParams::TooMany);
+        }
+        params.0.iter().try_for_each(|(name, value)| check_characters(name, value))?;
+        Ok(params)
     }
 
     /// Reads and parses the body of a POST.
@@ -134,6 +143,18 @@ impl Params {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+fn check_characters(name: &str, value: &str) -> Result<(), InvalidParams> {
+    let has_control = value.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'));
+    match has_control || name.chars().any(char::is_control) {
+        true => Err(InvalidParams::Control(shown(name))),
+        false => Ok(()),
+    }
+}
+
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
 /// Reads a whole body that may be [`MAX_FORM_LENGTH`] long.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     Authorization, Call, Endpoint, OAuthError, Params, Peer, Provider,
-    authorize::{self, Next, Person, Refusal, Stop},
+    authorize::{self, AuthorizationRequest, Next, Person, Refusal, Sight, Stop, Unresolved},
     steps::{Step, Steps},
     tokens::{self, Grant, GrantPayload, Inactive, Keys, OwnClaims},
 };
@@ -43,6 +43,8 @@ pub struct AuthorizationRehearsal {
     pub steps: Vec<Step>,
     /// Where they lead.
     pub ending: Ending,
+    /// What was taken for granted, in a sentence.
+    pub assumed: Option<&'static str>,
 }
 
 /// How the browser would be answered.
@@ -65,6 +67,13 @@ pub enum Ending {
     Consent(Granted),
     /// What the response type asks for.
     Issue(Granted),
+    /// Only the provider can tell.
+    Unseen {
+        /// Whose request it is.
+        client: Arc<Client>,
+        /// Why it can't be told here, in a sentence.
+        reason: &'static str,
+    },
 }
 
 /// A request that nothing speaks against so far.
@@ -88,29 +97,21 @@ pub struct Granted {
 /// # Errors
 /// The machine can't do it.
 pub async fn rehearse_authorization(
-    realm: &Realm,
-    params: &Params,
+    realm: &Arc<Realm>,
+    params: Params,
     user: Option<&User>,
     now: Timestamp,
 ) -> Result<AuthorizationRehearsal, AccountError> {
     let mut steps = Steps::noted();
-    let request = match authorize::check(realm, params, now, &mut steps) {
-        Ok(request) => request,
-        Err(refusal) => {
-            let ending = match refusal {
-                Refusal::Page(error) => Ending::Page(error),
-                Refusal::Reply(client, to, error) => Ending::Reply { client, redirect_uri: to.redirect_uri, error },
-            };
-            return Ok(AuthorizationRehearsal { steps: steps.into_vec(), ending });
-        }
+    let (request, assumed) = match checked(realm, params, now, &mut steps).await {
+        Ok(checked) => checked,
+        Err(ending) => return Ok(AuthorizationRehearsal { steps: steps.into_vec(), ending, assumed: None }),
     };
     let store = MemoryStore::new();
     let session =
         user.map(|user| Session::begin(realm, &SignIn::of(user), None, now)).transpose()?.map(|begun| begun.session);
     let interaction = match &session {
-        Some(_) if !request.prompt.none => {
-            Some(Interaction::begin(&store, realm, request.encoded.clone(), "", now).await?)
-        }
+        Some(_) if !request.prompt.none => Some(Interaction::begin(&store, realm, request.kept(), "", now).await?),
         _ => None,
     };
     let person = Person { session: session.as_ref(), interaction: interaction.as_ref() };
@@ -129,7 +130,27 @@ pub async fn rehearse_authorization(
             }
         }
     };
-    Ok(AuthorizationRehearsal { steps: steps.into_vec(), ending })
+    Ok(AuthorizationRehearsal { steps: steps.into_vec(), ending, assumed })
+}
+
+/// A request that needs a person now, and what was taken for granted of it.
+async fn checked(
+    realm: &Arc<Realm>,
+    params: Params,
+    now: Timestamp,
+    steps: &mut Steps,
+) -> Result<(AuthorizationRequest, Option<&'static str>), Ending> {
+    let refused = |refusal| match refusal {
+        Refusal::Page(error) => Ending::Page(error),
+        Refusal::Reply(client, to, error) => Ending::Reply { client, redirect_uri: to.redirect_uri, error },
+    };
+    let call = call(realm, now);
+    let resolved = authorize::resolve(&call, params, Sight::Rehearsal, steps).await.map_err(|error| match error {
+        Unresolved::Refused(refusal) => refused(refusal),
+        Unresolved::Unseen(client, reason) => Ending::Unseen { client, reason },
+    })?;
+    let request = authorize::check(realm, &resolved, now, steps).map_err(refused)?;
+    Ok((request, resolved.assumed))
 }
 
 /// What would be said of an access token.

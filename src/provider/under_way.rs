@@ -5,7 +5,7 @@ use axum::{
 
 use super::{
     Call, Params,
-    authorize::{self, AuthorizationRequest, page_url},
+    authorize::{self, AuthorizationRequest, Resolved, page_url},
     csrf,
     pages::{self, Asker, NoticePage, Person, Texts, WayOn},
     steps::Steps,
@@ -61,11 +61,11 @@ impl<'a> UnderWay<'a> {
             return Err(visit.notice(StatusCode::BAD_REQUEST, |texts| texts.nothing_under_way, None));
         };
         let (interaction, browser) = find(&visit, id, client.map(|client| &**client)).await?;
-        let params = Params::parse_repeating(interaction.request().as_bytes(), |_| true)
-            .map_err(|error| visit.error_page(|texts| texts.bad_request, error.into()))?;
-        visit.set_ui_locales(params.get("ui_locales"));
-        visit.set_display(params.get("display"));
-        let request = authorize::check(&call.realm, &params, call.now, &mut Steps::unnoted())
+        let resolved =
+            Resolved::kept(&interaction).map_err(|error| visit.error_page(|texts| texts.bad_request, error.into()))?;
+        visit.set_ui_locales(resolved.params().get("ui_locales"));
+        visit.set_display(resolved.params().get("display"));
+        let request = authorize::check(&call.realm, &resolved, call.now, &mut Steps::unnoted())
             .map_err(|refusal| authorize::refuse(&visit, refusal))?;
         set_client(&request.client.id);
         Ok(Self { visit, form, query, interaction, request, browser, is_post })

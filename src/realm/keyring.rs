@@ -147,6 +147,12 @@ impl Keyring {
         Algorithm::ALL.into_iter().filter(|algorithm| self.signer(*algorithm, now).is_some()).collect()
     }
 
+    /// The algorithms that there is a key to encrypt for now, in the order of metadata.
+    pub fn recipient_algorithms(&self, now: Timestamp) -> Vec<KeyManagement> {
+        let has_key = |algorithm: &KeyManagement| self.active((*algorithm).into(), now).is_some();
+        KeyManagement::ALL.into_iter().filter(has_key).collect()
+    }
+
     /// The next instant after `now` at which an answer of this ring changes: a document made from it is stale then.
     pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
         let signing =

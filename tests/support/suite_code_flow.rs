@@ -230,8 +230,8 @@ pub async fn errors_go_back_only_where_the_redirect_uri_is_known(served: &Served
         ("code_challenge_method", "plain", "invalid_request"),
         ("code_challenge", "too-short", "invalid_request"),
         ("response_mode", "telepathy", "invalid_request"),
-        ("request", "e30.e30.", "request_not_supported"),
-        ("request_uri", "https://app.example/r", "request_uri_not_supported"),
+        ("request", "e30.e30.", "invalid_request_object"),
+        ("request_uri", "https://app.example/r", "invalid_request_uri"),
     ] {
         let attempt = web.attempt("openid", &[(name, value)]);
         let back = query(&browser.open(&attempt.url).await.away());

@@ -14,6 +14,11 @@ pub fn request(gathered: &Gathered, realm: &Realm, params: &Params, step: &str, 
     match step {
         "target" => vec!["the client must send client_id and redirect_uri once each".to_owned()],
         "redirect_uri" => redirect_uri(client, params),
+        "request_object" => request_object(client, params),
+        "signed_request" => vec![
+            "the client must sign its request: turn request objects (JAR) on in its settings".to_owned(),
+            format!("or set spec.requireSignedRequestObject: false in the OidcClient {name}"),
+        ],
         "response_type" => response_type(client, realm, params),
         "scope" => scope(client, realm, params),
         "resource" => {
@@ -85,6 +90,19 @@ fn redirect_uri(client: &Client, params: &Params) -> Vec<String> {
         "add it to spec.redirectUris of the OidcClient {}, or let the client send one of those",
         client.name
     ));
+    advice
+}
+
+fn request_object(client: &Client, params: &Params) -> Vec<String> {
+    let (name, policy) = (&client.name, &client.request_object);
+    let mut advice = vec!["the client must send another request object: the description says what is wrong".to_owned()];
+    if params.get("request_uri").is_some() {
+        let registered = list(policy.uris.iter());
+        advice.push(format!("spec.requestUris of the OidcClient {name} has {registered}"));
+    }
+    if let Some(algorithm) = policy.signing {
+        advice.push(format!("spec.requestObjectSigningAlg of the OidcClient {name} is {algorithm}"));
+    }
     advice
 }
 

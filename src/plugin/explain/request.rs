@@ -47,13 +47,16 @@ pub async fn explain(
             return Ok(*report);
         }
     };
-    let rehearsal = rehearsal::rehearse_authorization(&realm, &params, user.as_deref(), now).await;
+    let asked = Params::of_pairs(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let asked = asked.map_err(|error| PluginError::Refused(format!("it can't be gone through: {error}")))?;
+    let rehearsal = rehearsal::rehearse_authorization(&realm, asked, user.as_deref(), now).await;
     let rehearsal = rehearsal.map_err(|error| PluginError::Refused(format!("it can't be gone through: {error}")))?;
     let mut report = ended(about, &rehearsal.ending, user.is_some());
     if let Some(step) = rehearsal.steps.last().filter(|step| step.passage == Passage::Refused) {
         report.advice = advice::request(gathered, &realm, &params, step.name, user.as_deref());
     }
     report.steps = steps(rehearsal::authorization_steps(), &rehearsal.steps);
+    report.notes.extend(rehearsal.assumed.map(str::to_owned));
     report.problems.extend(user.iter().filter_map(|user| no_password(gathered, &realm, user)));
     if user.is_some() {
         report
@@ -200,6 +203,11 @@ fn ended(about: String, ending: &Ending, has_user: bool) -> Report {
         }
         Ending::Consent(request) => {
             granted(Outcome::Asked, "Nothing is wrong with it: the person is asked for consent.", request)
+        }
+        Ending::Unseen { client, reason } => {
+            let mut report = Report::new(whose(client), Outcome::Unknown, "It can't be told from here.");
+            report.notes.push((*reason).to_owned());
+            report
         }
         Ending::Issue(request) => {
             granted(Outcome::Accepted, &format!("It is answered with {}.", issued(request.response_type)), request)

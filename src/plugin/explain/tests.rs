@@ -103,7 +103,7 @@ async fn every_refusal_of_a_request_names_its_step_its_error_and_what_to_change(
         (&[("redirect_uri", "http://app.example/callback")], "redirect_uri", "invalid_request", "only the scheme"),
         (&[("redirect_uri", "")], "redirect_uri", "invalid_request", "must send redirect_uri"),
         (&[("response_mode", "smoke")], "response_mode", "invalid_request", "another request"),
-        (&[("request", "e30")], "request_object", "request_not_supported", "another request"),
+        (&[("request", "e30")], "request_object", "invalid_request_object", "another request object"),
         (
             &[("response_type", "token")],
             "response_type",

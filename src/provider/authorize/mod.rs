@@ -1,11 +1,12 @@
 //! The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2). What can be said of a request without a person
-//! is checked in [`request::check`], in the order that stands there; the rest in [`proceed`], which the sign-in and consent pages come
-//! back to:
+//! is checked in [`request::check`], in the order that stands there, once the parameters are all in one place
+//! ([`request_object::resolve`]); the rest in [`proceed`], which the sign-in and consent pages come back to:
 //!
 //! | step | where it fails |
 //! |---|---|
 //! | client, redirect URI | a page: nobody is sent anywhere |
-//! | repeated parameters, request objects, registration, response type, response mode, scope, resource, nonce, PKCE, prompt, max age, ID token hint | back to the client |
+//! | request object | back to the client, where its redirect URI is known and right; else a page |
+//! | repeated parameters, signed requests, registration, response type, response mode, scope, resource, nonce, PKCE, prompt, max age, ID token hint | back to the client |
 //! | sign-in, choice of account | the sign-in page, or back to the client with `prompt=none` |
 //! | access | back to the client |
 //! | consent | the consent page, or back to the client with `prompt=none` |
@@ -44,6 +45,7 @@ pub(crate) use self::{
     login::{Standing, check as check_login},
     reply::with_query,
     request::{AuthorizationRequest, CHECKS, Refusal, check},
+    request_object::{RequestObjects, Resolved, Sight, Unresolved, resolve},
     response_mode::ResponseMode,
 };
 use super::{
@@ -80,23 +82,52 @@ pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body
     };
     visit.set_ui_locales(params.get("ui_locales"));
     visit.set_display(params.get("display"));
-    let response = answer(&mut visit, &params, is_post).await;
+    let response = answer(&mut visit, params, is_post).await;
     visit.finish(response)
 }
 
-async fn answer(visit: &mut Visit<'_>, params: &Params, is_post: bool) -> Response<Body> {
+async fn answer(visit: &mut Visit<'_>, params: Params, is_post: bool) -> Response<Body> {
     let call = visit.call;
-    let request = match check(&call.realm, params, call.now, &mut Steps::unnoted()) {
+    // A form of another site comes without our cookies (SameSite=Lax), the redirect after it with them.
+    let is_foreign = is_post && visit.cookies.is_empty();
+    let is_carried = request_object::is_carried(&params);
+    // Before it is opened: what comes of it would be a request that nobody has signed.
+    if is_foreign
+        && is_carried
+        && let Some(encoded) = request::encode(&params).ok().filter(|encoded| encoded.len() <= MAX_BOUNCED)
+    {
+        return bounce(call, &encoded);
+    }
+    let request = match find_out(visit, params).await {
         Ok(request) => request,
         Err(refusal) => return refuse(visit, refusal),
     };
     set_client(&request.client.id);
     register::note_use(call, &request.client);
-    // A form of another site comes without our cookies (SameSite=Lax), the redirect after it with them.
-    if is_post && visit.cookies.is_empty() && request.encoded.len() <= MAX_BOUNCED {
-        return see_other(&format!("{}?{}", call.realm.issuer.endpoint("/authorize"), request.encoded));
+    if is_foreign && !is_carried && request.encoded.len() <= MAX_BOUNCED {
+        return bounce(call, &request.encoded);
     }
     proceed(visit, &request, None).await
+}
+
+/// The same request once more, by GET.
+fn bounce(call: &Call, encoded: &str) -> Response<Body> {
+    see_other(&format!("{}?{encoded}", call.realm.issuer.endpoint("/authorize")))
+}
+
+/// What is asked for, by whom.
+async fn find_out(visit: &mut Visit<'_>, params: Params) -> Result<AuthorizationRequest, Refusal> {
+    let (call, steps) = (visit.call, &mut Steps::unnoted());
+    let resolved = match resolve(call, params, Sight::Provider, steps).await {
+        Ok(resolved) => resolved,
+        Err(Unresolved::Refused(refusal)) => return Err(refusal),
+        Err(Unresolved::Unseen(_, reason)) => {
+            return Err(Refusal::Page(OAuthError::new(ErrorCode::ServerError, reason)));
+        }
+    };
+    visit.set_ui_locales(resolved.params().get("ui_locales"));
+    visit.set_display(resolved.params().get("display"));
+    check(&call.realm, &resolved, call.now, steps)
 }
 
 /// Goes as far as it goes without a person: to what was asked for, to an error, or to the page that asks.
@@ -248,8 +279,8 @@ async fn ask(
     let id = match interaction {
         Some(interaction) => interaction.id.clone(),
         None => {
-            let (encoded, browser) = (request.encoded.clone(), visit.browser_secret()?);
-            Interaction::begin(&*call.provider.store, &call.realm, encoded, &browser, call.now).await?.id
+            let (kept, browser) = (request.kept(), visit.browser_secret()?);
+            Interaction::begin(&*call.provider.store, &call.realm, kept, &browser, call.now).await?.id
         }
     };
     Ok(see_other(&page_url(call, path, &id, &request.client.id)))

@@ -3,12 +3,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    ResponseMode, client, hints, id_token_hint, id_token_hint::Meant, max_age, nonce, pkce, prompt, prompt::Prompt,
-    redirect_uri, registration, repeated, reply::ReplyTo, request_object, resource, response_mode, response_type,
-    scope,
+    ResponseMode, client, hints, id_token_hint,
+    id_token_hint::Meant,
+    max_age, nonce, pkce, prompt,
+    prompt::Prompt,
+    redirect_uri, registration, repeated,
+    reply::ReplyTo,
+    request_object,
+    request_object::{Origin, Resolved},
+    resource, response_mode, response_type, scope,
 };
 use crate::{
-    account::interaction::MAX_REQUEST_LENGTH,
+    account::interaction::{KeptRequest, MAX_REQUEST_LENGTH},
     provider::{ErrorCode, OAuthError, Params, steps::Steps},
     realm::{Client, Realm, ResponseType},
 };
@@ -31,6 +37,15 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) ui_locales: Option<String>,
     /// Its parameters, form-encoded, to be kept while a person signs in.
     pub(crate) encoded: String,
+    /// True where they come from a request object that the client has signed.
+    pub(crate) is_signed: bool,
+}
+
+impl AuthorizationRequest {
+    /// As it is kept while a person signs in.
+    pub(crate) fn kept(&self) -> KeptRequest {
+        KeptRequest { parameters: self.encoded.clone(), is_signed: self.is_signed }
+    }
 }
 
 /// Why a request is refused, and who is told.
@@ -42,13 +57,15 @@ pub(crate) enum Refusal {
     Reply(Arc<Client>, ReplyTo, OAuthError),
 }
 
-/// Names of the checks of [`check`], in their order: the first three are told on a page, the rest to the client.
-pub(crate) const CHECKS: [&str; 16] = [
+/// Names of the checks of [`request_object::resolve`] (the first three) and of [`check`], in their order: `target`, `client_id` and
+/// `redirect_uri` are told on a page, the rest to the client.
+pub(crate) const CHECKS: [&str; 17] = [
     "target",
     "client_id",
+    "request_object",
     "redirect_uri",
     "parameters",
-    "request_object",
+    "signed_request",
     "registration",
     "response_type",
     "response_mode",
@@ -65,12 +82,12 @@ pub(crate) const CHECKS: [&str; 16] = [
 /// The checks, in their order. Those before the reply is known are told on a page.
 pub(crate) fn check(
     realm: &Realm,
-    params: &Params,
+    resolved: &Resolved,
     now: Timestamp,
     steps: &mut Steps,
 ) -> Result<AuthorizationRequest, Refusal> {
-    steps.take("target", repeated::check_target(params)).map_err(Refusal::Page)?;
-    let client = steps.take("client_id", client::check(realm, params)).map_err(Refusal::Page)?;
+    let params = &resolved.params;
+    let client = client::check(realm, params).map_err(Refusal::Page)?;
     let target = steps.take("redirect_uri", redirect_uri::check(&client, params)).map_err(Refusal::Page)?;
     let reply_to = ReplyTo {
         redirect_uri: target.uri,
@@ -79,7 +96,7 @@ pub(crate) fn check(
     };
     let checked = (|| {
         steps.take("parameters", repeated::check(params))?;
-        steps.take("request_object", request_object::check(params))?;
+        steps.take("signed_request", request_object::check_signed(&client, resolved.origin))?;
         steps.take("registration", registration::check(params))?;
         let response_type = steps.take("response_type", response_type::check(realm, &client, params))?;
         steps.take("response_mode", response_mode::check(params))?;
@@ -105,12 +122,14 @@ pub(crate) fn check(
             meant,
             ui_locales: hints::ui_locales(params),
             encoded: steps.take("length", encode(params))?,
+            is_signed: resolved.origin == Origin::Signed,
         })
     })();
     checked.map_err(|error| Refusal::Reply(client, reply_to, error))
 }
 
-fn encode(params: &Params) -> Result<String, OAuthError> {
+/// Form-encodes a request.
+pub(super) fn encode(params: &Params) -> Result<String, OAuthError> {
     let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(params.iter()).finish();
     match encoded.len() > MAX_REQUEST_LENGTH {
         true => Err(OAuthError::new(ErrorCode::InvalidRequest, "the request is longer than 16 KiB")),

@@ -8,7 +8,9 @@ use std::{
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
-use super::{Refusal, assertion::Claims};
+use serde::de::DeserializeOwned;
+
+use super::Unverified;
 use crate::{
     jose::{Error, KeyManagement, foreign::ForeignKeys, jwe::EncryptionKey},
     provider::outbound::{self, Get, Outbound},
@@ -86,14 +88,14 @@ impl JwksCache {
 
     /// Verifies a token with the keys of `uri`: those that are there, else, where they are old or do not know the token's `kid`
     /// (OpenID Connect Core section 10.1.1), those that are fetched now.
-    pub(super) async fn verify(
+    pub(super) async fn verify<T: DeserializeOwned>(
         &self,
         realm: &Realm,
         uri: &Arc<str>,
         token: &str,
         kid: Option<&str>,
         now: Timestamp,
-    ) -> Result<Claims, Refusal> {
+    ) -> Result<T, Unverified> {
         let entry = self.entry(realm, uri);
         let known = entry.fetched.load_full();
         if let Some(known) = known.as_ref().filter(|known| known.is_younger_than(FRESH, now)) {

@@ -15,12 +15,16 @@ mod secret;
 mod service_account;
 #[cfg(test)]
 mod tests;
+mod unverified;
 
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
 pub use self::jwks_uri::JwksCache;
+pub(crate) use self::{
+    client_secret_jwt::verify as verify_code, private_key_jwt::verify as verify_signature, unverified::Unverified,
+};
 use self::{presented::Presented, refusal::Refusal};
 use super::{Call, OAuthError, Params, register};
 use crate::{realm::Client, telemetry::request::set_client};

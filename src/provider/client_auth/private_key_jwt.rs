@@ -1,18 +1,20 @@
-use super::{Refusal, assertion::Claims};
+use serde::de::DeserializeOwned;
+
+use super::Unverified;
 use crate::{
     jose::Compact,
     provider::Call,
     realm::{Client, ClientKeys},
 };
 
-/// `private_key_jwt` (OpenID Connect Core section 9): the signature is by one of the client's keys.
-pub(super) async fn verify(call: &Call, client: &Client, assertion: &str) -> Result<Claims, Refusal> {
+/// `private_key_jwt` (OpenID Connect Core section 9), and whatever else a client signs: the signature is by one of its keys.
+pub(crate) async fn verify<T: DeserializeOwned>(call: &Call, client: &Client, token: &str) -> Result<T, Unverified> {
     match &client.authentication.keys {
-        ClientKeys::None => Err(Refusal::NoKeys),
-        ClientKeys::Inline(keys) => Ok(keys.verify(assertion)?),
+        ClientKeys::None => Err(Unverified::NoKeys),
+        ClientKeys::Inline(keys) => Ok(keys.verify(token)?),
         ClientKeys::Uri(uri) => {
-            let kid = Compact::parse(assertion)?.kid().map(str::to_owned);
-            call.provider.client_keys.verify(&call.realm, uri, assertion, kid.as_deref(), call.now).await
+            let kid = Compact::parse(token)?.kid().map(str::to_owned);
+            call.provider.client_keys.verify(&call.realm, uri, token, kid.as_deref(), call.now).await
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::jwks_uri::Unreachable;
+use super::{Unverified, jwks_uri::Unreachable};
 use crate::{
     jose,
     provider::{ErrorCode, OAuthError},
@@ -37,6 +37,16 @@ pub(super) enum Refusal {
     UnboundServiceAccount,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Unverified> for Refusal {
+    fn from(error: Unverified) -> Self {
+        match error {
+            Unverified::Signature(error) => error.into(),
+            Unverified::NoKeys => Self::NoKeys,
+            Unverified::JwksUri(error) => error.into(),
+        }
+    }
 }
 
 impl Refusal {

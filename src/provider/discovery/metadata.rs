@@ -57,6 +57,13 @@ pub(super) struct Metadata<'a> {
     userinfo_encryption_alg_values_supported: Vec<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     userinfo_encryption_enc_values_supported: Vec<&'static str>,
+    /// OpenID Connect Core section 6.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    request_object_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    request_object_encryption_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    request_object_encryption_enc_values_supported: Vec<&'static str>,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
@@ -82,6 +89,8 @@ pub(super) struct Metadata<'a> {
     request_parameter_supported: bool,
     /// Its default is true, so it has to be said.
     request_uri_parameter_supported: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    require_request_uri_registration: bool,
     /// RFC 9207 section 3.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     authorization_response_iss_parameter_supported: bool,
@@ -137,6 +146,9 @@ impl<'a> Metadata<'a> {
             userinfo_signing_alg_values_supported: for_tokens(signing_algorithms(realm, now)),
             userinfo_encryption_alg_values_supported: for_tokens(key_managements()),
             userinfo_encryption_enc_values_supported: for_tokens(content_encryptions()),
+            request_object_signing_alg_values_supported: for_tokens(request_object_algorithms()),
+            request_object_encryption_alg_values_supported: for_tokens(request_object_encryption(realm, now)),
+            request_object_encryption_enc_values_supported: for_tokens(content_encryptions()),
             token_endpoint_auth_methods_supported: AuthMethod::ALL.iter().map(|method| method.as_str()).collect(),
             token_endpoint_auth_signing_alg_values_supported: assertion_algorithms(),
             // Who asks about a token must prove who it is (RFC 7662 section 2.1).
@@ -152,8 +164,9 @@ impl<'a> Metadata<'a> {
             ui_locales_supported: for_people(LANGUAGES),
             acr_values_supported: for_people(&[ACR]),
             claims_parameter_supported: false,
-            request_parameter_supported: false,
-            request_uri_parameter_supported: false,
+            request_parameter_supported: signs_in,
+            request_uri_parameter_supported: signs_in,
+            require_request_uri_registration: signs_in,
             authorization_response_iss_parameter_supported: signs_in,
             frontchannel_logout_supported: signs_in,
             frontchannel_logout_session_supported: signs_in,
@@ -203,6 +216,17 @@ fn id_token_algorithms(realm: &Realm, now: Timestamp) -> Vec<&'static str> {
 /// What the assertions of clients may be signed with: by a key of their own, or by their secret. Never `none` (Core section 9).
 fn assertion_algorithms() -> Vec<&'static str> {
     foreign::ALGORITHMS.iter().copied().chain(HmacAlgorithm::ALL.map(HmacAlgorithm::name)).collect()
+}
+
+/// As assertions, or not at all: Discovery section 3 asks for `none`.
+fn request_object_algorithms() -> Vec<&'static str> {
+    assertion_algorithms().into_iter().chain([JwsAlgorithm::None.name()]).collect()
+}
+
+/// By the keys that the realm has for it, or by a client's secret.
+fn request_object_encryption(realm: &Realm, now: Timestamp) -> Vec<&'static str> {
+    let own = realm.keyring.recipient_algorithms(now).into_iter().map(JweKey::Public);
+    own.chain([JweKey::Secret]).map(JweKey::name).collect()
 }
 
 fn key_managements() -> Vec<&'static str> {

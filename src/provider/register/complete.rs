@@ -314,7 +314,7 @@ fn known(member: &str, metadata: &ClientMetadata) -> Result<Option<JwsAlgorithm>
 }
 
 /// What is encrypted for the client needs a key of its own; the content is encrypted with A128CBC-HS256 by default.
-fn encryption(_: &Context<'_>, metadata: &mut ClientMetadata) -> Result<(), InvalidMetadata> {
+fn encryption(context: &Context<'_>, metadata: &mut ClientMetadata) -> Result<(), InvalidMetadata> {
     const PAIRS: [(&str, &str); 3] = [
         ("id_token_encrypted_response_alg", "id_token_encrypted_response_enc"),
         ("userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc"),
@@ -325,12 +325,25 @@ fn encryption(_: &Context<'_>, metadata: &mut ClientMetadata) -> Result<(), Inva
         match metadata.text(alg) {
             None if metadata.has(enc) => return Err(invalid(enc, format!("{alg} must be there too"))),
             None => {}
-            Some(name) if name != "dir" && !has_keys && !alg.starts_with("request") => {
+            Some(name) if alg.starts_with("request") => check_recipient(context, alg, name)?,
+            Some(name) if name != "dir" && !has_keys => {
                 return Err(invalid(alg, "the client must have a key to encrypt for, in jwks or jwks_uri"));
             }
-            Some(_) if !metadata.has(enc) => metadata.set(enc, "A128CBC-HS256"),
             Some(_) => {}
+        }
+        match metadata.text(alg) {
+            Some(_) if !metadata.has(enc) => metadata.set(enc, "A128CBC-HS256"),
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// What is encrypted for us needs a key of the realm, as discovery lists them, or the client's secret.
+fn check_recipient(context: &Context<'_>, member: &str, name: &str) -> Result<(), InvalidMetadata> {
+    let available = context.call.realm.keyring.recipient_algorithms(context.call.now);
+    match name == "dir" || available.iter().any(|algorithm| algorithm.name() == name) {
+        true => Ok(()),
+        false => Err(invalid(member, format!("the realm has no key for {name:.32}"))),
+    }
 }

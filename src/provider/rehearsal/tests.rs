@@ -46,7 +46,7 @@ async fn rehearse(staff: &TestProvider, query: &str, username: Option<&str>) -> 
     let realm = staff.realm();
     let params = Params::parse_repeating(query.as_bytes(), |_| true).unwrap();
     let user = username.map(|name| realm.user_by_name(name).unwrap().clone());
-    let rehearsal = rehearse_authorization(&realm, &params, user.as_deref(), staff.now()).await.unwrap();
+    let rehearsal = rehearse_authorization(&realm, params, user.as_deref(), staff.now()).await.unwrap();
     (rehearsal.steps, rehearsal.ending)
 }
 
