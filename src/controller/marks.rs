@@ -50,6 +50,8 @@ pub const ANSWERED_AT: &str = "realmkeeper.dev/rotate-answered-at";
 pub const FORMER_REQUESTS: &str = "realmkeeper.dev/former-rotate-requests";
 /// The referenced Secret that a key was taken over from.
 pub const TAKEN_FROM: &str = "realmkeeper.dev/taken-from";
+/// When a key was revoked (RFC 3339): it stays so, whatever becomes of the list of revoked ones.
+pub const REVOKED_AT: &str = "realmkeeper.dev/revoked-at";
 /// When a key Secret that somebody had deleted was written again (RFC 3339).
 pub const RESTORED_AT: &str = "realmkeeper.dev/restored-at";
 /// Since when another Secret, or none, is the binding of the client in place of this one, which stays (`deletionPolicy: Retain`): what it

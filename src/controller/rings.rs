@@ -158,7 +158,14 @@ pub fn load(
 
 /// Puts the newest first, one of each key, and gives each the times that its successor decides about.
 fn arrange(loaded: &mut Vec<Loaded>, spec: &SigningKeySpec, longest_token: SignedDuration) {
-    loaded.sort_by_key(|one| std::cmp::Reverse((one.generation.times.active_from, one.generation.number)));
+    // A revoked one that was still to come is older than the one that was made in its place, and that signs already.
+    let usable = loaded.iter().map(|one| &one.generation).filter(|generation| !generation.is_revoked);
+    let usable: Vec<_> = usable.map(|generation| (generation.number, generation.times.active_from)).collect();
+    loaded.sort_by_cached_key(|Loaded { generation, .. }| {
+        let Generation { number, times, is_revoked, .. } = generation;
+        let in_its_place = usable.iter().filter(|(other, _)| *is_revoked && other > number).map(|(_, at)| *at);
+        std::cmp::Reverse((in_its_place.fold(times.active_from, Timestamp::min), *number))
+    });
     let mut kids = BTreeSet::new();
     loaded.retain(|one| kids.insert(one.generation.kid.clone()));
     let mut successor = None;
@@ -195,6 +202,7 @@ fn read(secret: &KubeSecret, name: &ObjectName, spec: &SigningKeySpec, number: u
     generation.longest_token = marks::duration(secret, marks::LONGEST_TOKEN).unwrap_or(SignedDuration::ZERO);
     generation.answers = Answers::of(secret);
     generation.is_taken = marks::annotation(secret, marks::TAKEN_FROM).is_some();
+    generation.is_revoked |= marks::annotation(secret, marks::REVOKED_AT).is_some();
     generation.restored_at = marks::time(secret, marks::RESTORED_AT);
     Ok(Loaded { generation, key })
 }
@@ -218,7 +226,8 @@ fn import(
     usable.sort_by_key(|other| (other.times.active_from, other.number));
     let is_newest = usable.last().is_some_and(|newest| newest.kid == kid);
     let is_first = usable.is_empty();
-    if one.generation.is_revoked {
+    let was_revoked = loaded.iter().any(|known| known.generation.kid == kid && known.generation.is_revoked);
+    if one.generation.is_revoked || was_revoked {
         let message = format!("the key {kid} in the Secret {name} is revoked: put another key into the Secret");
         ring.findings.push(invalid(FIELD, message));
     } else if !is_newest {

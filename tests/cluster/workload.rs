@@ -120,13 +120,16 @@ async fn the_plugin_gets_a_token_with_the_pods_own() {
     .await;
     let (_, claims) = app.party.verify(&app.party.jwks().await, printed.trim_end());
     assert_eq!((&claims["client_id"], &claims["sub"]), (&json!("app"), &json!("app")));
-    // The same again, from the cache: what the file holds by now is not looked at.
-    std::fs::write(&file, app.namespace.token("stranger", &app.issuer).await).unwrap();
+    // The same again, from the cache, also where the kubelet has renewed the file; and nobody else gets it.
+    std::fs::write(&file, app.namespace.token("app", &app.issuer).await).unwrap();
     assert_eq!(String::from_utf8(token(&[]).stdout).unwrap(), printed);
     let credential: Value = serde_json::from_slice(&token(&["--exec-credential"]).stdout).unwrap();
     assert_eq!(credential["status"]["token"], printed.trim_end());
     assert!(credential["status"]["expirationTimestamp"].is_string(), "{credential}");
 
+    std::fs::write(&file, app.namespace.token("stranger", &app.issuer).await).unwrap();
+    let other = token(&[]);
+    assert!(!other.status.success() && other.stdout.is_empty(), "a stranger gets nothing of the cache");
     let refused = |why: &str| {
         let output = token(&["--no-cache", "--client-id", "app"]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

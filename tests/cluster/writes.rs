@@ -360,6 +360,31 @@ async fn an_event_is_seen_on_its_object_and_its_repetition_is_counted() {
     assert_eq!(list[0].series.as_ref().unwrap().count, 2);
 }
 
+/// As of two rotations, one soon after the other: each says which secret or key it is about.
+#[tokio::test]
+async fn an_event_with_another_note_is_no_repetition() {
+    let writer = writer().await;
+    let uid = writer.uid("staff").await;
+    for note in ["the first", "the second", "the first"] {
+        let record = EventRecord {
+            regarding: writer.key(Kind::Realm, "staff"),
+            uid: Some(uid.clone()),
+            type_: EventType::Normal,
+            reason: "KeyCreated",
+            note: note.into(),
+            action: "CreateKey",
+        };
+        let outcome = writer.applier.apply(Plan { events: vec![record], ..Plan::default() }).await;
+        assert!(is_quiet(&outcome));
+    }
+    let api: Api<events::Event> = Api::namespaced(writer.namespace.client.clone(), &writer.namespace.name);
+    let list = api.list(&ListParams::default()).await.unwrap().items;
+    let counts =
+        list.iter().map(|event| (event.note.clone().unwrap(), event.series.as_ref().map(|series| series.count)));
+    let counts: std::collections::BTreeMap<_, _> = counts.collect();
+    assert_eq!(counts, [("the first".to_owned(), Some(2)), ("the second".to_owned(), None)].into());
+}
+
 /// Whoever does not hold the Lease writes nothing at all.
 #[tokio::test]
 async fn without_the_lease_nothing_is_written() {

@@ -2,6 +2,7 @@
 //! anybody else is ever overwritten.
 
 pub(in crate::controller) mod field_ownership;
+mod recorders;
 
 use std::{
     collections::BTreeSet,
@@ -19,12 +20,13 @@ use kube::{
     Api, Client, Error, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     core::Status,
-    runtime::events::{Event as KubeEvent, EventType as KubeEventType, Recorder, Reporter},
+    runtime::events::{Event as KubeEvent, EventType as KubeEventType},
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::timeout;
 
+use self::recorders::Recorders;
 use super::{Applier, ApplyOutcome, ForeignSecret, WriteFailure, lease::Leadership};
 use crate::{
     api::{Group, MANAGED_BY_LABEL, MANAGED_BY_VALUE, OidcClient, Realm, SigningKey, User},
@@ -51,7 +53,7 @@ const CONCURRENCY: usize = 8;
 pub struct KubernetesApplier {
     client: Client,
     leadership: Leadership,
-    recorder: Recorder,
+    recorders: Recorders,
     clock: Clock,
     in_the_way: InTheWay,
 }
@@ -100,10 +102,8 @@ enum Answer<T> {
 impl KubernetesApplier {
     /// Writes with `client` while `leadership` says that it may; `identity` is who reports events.
     pub fn new(client: Client, leadership: Leadership, identity: &str, clock: Clock) -> Self {
-        let instance = Some(identity.chars().take(128).collect());
-        let recorder =
-            Recorder::new(client.clone(), Reporter { controller: "realmkeeper.dev/operator".into(), instance });
-        Self { client, leadership, recorder, clock, in_the_way: InTheWay::default() }
+        let recorders = Recorders::new(client.clone(), identity);
+        Self { client, leadership, recorders, clock, in_the_way: InTheWay::default() }
     }
 
     fn may_write(&self) -> bool {
@@ -241,6 +241,7 @@ impl KubernetesApplier {
     }
 
     async fn send_event(&self, record: EventRecord) -> Written {
+        let recorder = self.recorders.of(&record, (self.clock)());
         let EventRecord { regarding, uid, type_, reason, note, action } = record;
         let event = KubeEvent {
             type_: match type_ {
@@ -252,7 +253,7 @@ impl KubernetesApplier {
             action: action.into(),
             secondary: None,
         };
-        let sent = timeout(WRITE_TIMEOUT, self.recorder.publish(&event, &reference(&regarding, uid))).await;
+        let sent = timeout(WRITE_TIMEOUT, recorder.publish(&event, &reference(&regarding, uid))).await;
         match sent {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(object = %regarding, reason, %error, "an event could not be sent"),

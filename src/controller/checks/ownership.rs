@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Secret as KubeSecret;
 
 use super::{Finding, Reason};
 use crate::{
-    api::{ADOPT_ANNOTATION, DeletionPolicy, READABLE_LABEL},
+    api::{ADOPT_ANNOTATION, DeletionPolicy, MANAGED_BY_LABEL, MANAGED_BY_VALUE, READABLE_LABEL, READABLE_VALUE},
     controller::{
         marks,
         source::{Kind, ObjectKey},
@@ -65,6 +65,15 @@ pub fn foreign(owner: &ObjectKey, field: &str, name: &str) -> Finding {
     let message =
         format!("a Secret {name} that is not ours is in the way: rename one of the two, or delete the Secret{adopt}");
     Finding::new(Reason::SecretNotOwned, field, message)
+}
+
+/// The finding where the Secret of a key is there without the labels by which it is seen: only the memory of processes has the key then.
+pub fn hidden(name: &str, kid: &str) -> Finding {
+    let message = format!(
+        "the Secret {name} lacks the labels {MANAGED_BY_LABEL}: {MANAGED_BY_VALUE} and {READABLE_LABEL}: \"{READABLE_VALUE}\" and is not \
+         read, and with the next restart its key {kid} is lost: give them back to it, or delete it, and it is written again"
+    );
+    Finding::new(Reason::SecretNotOwned, "", message)
 }
 
 /// Whether the Secret's ownerReference is as the policy and the owner's `uid` ask.

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The annotations that a Secret keeps when it is written again.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 11] = [
     marks::PUBLISHED_AT,
     marks::ACTIVE_FROM,
     marks::KEY_ID,
@@ -42,6 +42,7 @@ const KEPT: [&str; 10] = [
     marks::FORMER_REQUESTS,
     marks::TAKEN_FROM,
     marks::RESTORED_AT,
+    marks::REVOKED_AT,
 ];
 
 pub(super) fn plan(builder: &mut Builder<'_>, name: &ObjectName) -> Result<(), jose::Error> {
@@ -149,8 +150,8 @@ impl<'a> RingPlan<'a> {
         }
     }
 
-    /// Brings what the Secrets say beside the key up to date: the ownerReference by `deletionPolicy`, how long a token can live that
-    /// the key may still sign, and, where the newest is the answer to a request, that.
+    /// Brings what the Secrets say beside the key up to date: the ownerReference by `deletionPolicy`, that the key is revoked, how long a
+    /// token can live that the key may still sign, and, where the newest is the answer to a request, that.
     fn mend(&self, builder: &mut Builder<'_>, is_answered: bool) {
         let uid = self.record.meta.uid.as_deref();
         let world = &builder.index.world;
@@ -167,6 +168,10 @@ impl<'a> RingPlan<'a> {
             let policy = self.spec.deletion_policy;
             if ownership::ownership(secret, &self.key, uid, policy) == Ownership::Wrong {
                 change(None);
+            }
+            let is_revoked = generation.is_some_and(|key| key.is_revoked);
+            if is_revoked && marks::annotation(secret, marks::REVOKED_AT).is_none() {
+                change(Some((marks::REVOKED_AT, builder.now.to_string())));
             }
             let may_sign = |key: &&Generation| {
                 !key.is_revoked && key.times.retired_at.is_none_or(|at| builder.now < later(at, MAX_SKEW))

@@ -283,6 +283,79 @@ fn a_ring_of_more_keys_than_its_status_holds_has_lost_none() {
 }
 
 #[test]
+fn a_key_secret_that_has_lost_its_labels_is_told_while_somebody_can_still_mend_it() {
+    let mut house = house(json!({"every": "10d"}));
+    let kid = signer(&house);
+    let key = ObjectKey::new(Kind::Secret, "identity", "ring-1");
+    let unlabelled = house.cluster.objects.remove(&key).unwrap();
+    house.cluster.hidden.insert(key.clone(), unlabelled.clone());
+    house.index.apply(Event::Deleted(key.clone()));
+    house.settle();
+    assert_eq!(
+        (house.ready(Kind::SigningKey, "identity", "ring").as_str(), signer(&house)),
+        ("False:SecretNotOwned", kid.clone())
+    );
+    let message = house.message(Kind::SigningKey, "identity", "ring");
+    assert!(message.contains("the Secret ring-1 lacks the labels") && message.contains(&kid), "{message}");
+    // It has them back.
+    house.cluster.hidden.clear();
+    house.cluster.objects.insert(key, unlabelled.clone());
+    house.index.apply(Event::Applied(object(&unlabelled)));
+    house.settle();
+    assert_eq!((house.ready(Kind::SigningKey, "identity", "ring").as_str(), signer(&house)), ("True:Ready", kid));
+    assert!(house.settle().is_empty());
+}
+
+#[test]
+fn a_key_that_was_revoked_stays_so_whatever_becomes_of_the_list() {
+    let mut house = house(json!({"every": "10d"}));
+    let kid = signer(&house);
+    let revoking = |kids: Value| signing_key("ring", json!({"algorithm": "ES256", "revokedKids": kids}));
+    house.put(revoking(json!([kid, "a kid that nobody knows"]))).settle();
+    assert_eq!(states(&house), "2:Active 1:Revoked");
+    house.put(revoking(json!([]))).settle();
+    assert_eq!((states(&house).as_str(), verifies(&house, &kid)), ("2:Active 1:Revoked", false));
+    house.restart().settle();
+    assert_eq!((states(&house).as_str(), verifies(&house, &kid)), ("2:Active 1:Revoked", false));
+
+    // Nor does it come back from where it was taken.
+    let theirs = PrivateKey::generate_pem(Algorithm::Es256).unwrap();
+    let spec =
+        |kids: Value| json!({"algorithm": "ES256", "source": {"secretRef": {"name": "cert"}}, "revokedKids": kids});
+    let mut house = House::with([
+        staff(),
+        secret("identity", "cert", &[("tls.key", theirs.expose_str().unwrap())]),
+        signing_key("ring", spec(json!([]))),
+    ]);
+    let kid = signer(&house);
+    house.put(signing_key("ring", spec(json!([kid])))).settle();
+    house.put(signing_key("ring", spec(json!([])))).settle();
+    assert_eq!((states(&house).as_str(), verifies(&house, &kid)), ("1:Revoked", false));
+    assert_eq!(house.ready(Kind::SigningKey, "identity", "ring"), "False:SecretInvalid");
+}
+
+#[test]
+fn where_every_key_is_revoked_one_takes_their_place() {
+    let rotation = json!({"every": "Never", "prePublish": "1h"});
+    let mut house = house(rotation.clone());
+    house.put(asked(ring(rotation.clone()), "one")).settle();
+    assert_eq!(states(&house), "2:Pending 1:Active");
+    let kids: Vec<_> = status(&house)["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect();
+    let revoking = signing_key("ring", json!({"algorithm": "ES256", "rotation": rotation, "revokedKids": kids}));
+    house.put(asked(revoking.clone(), "one")).settle();
+    assert_eq!(states(&house), "3:Active 2:Revoked 1:Revoked", "and no other, though the second was to come later");
+    assert_eq!(status(&house)["lastRotateRequest"], "one");
+    house.put(asked(revoking, "two")).settle();
+    assert_eq!(
+        (states(&house).as_str(), &status(&house)["lastRotateRequest"]),
+        ("4:Pending 3:Active 2:Revoked 1:Revoked", &json!("two"))
+    );
+    house.pass(DAY);
+    assert_eq!((states(&house).as_str(), &status(&house)["lastRotateRequest"]), ("4:Active", &json!("two")));
+    assert!(house.settle().is_empty());
+}
+
+#[test]
 fn a_key_whose_secret_can_not_be_read_is_not_lost_but_told() {
     let mut house = house(json!({"every": "10d"}));
     events(&mut house);

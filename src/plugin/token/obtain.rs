@@ -1,6 +1,11 @@
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::{
     Http, Provider, TokenError, Tokens, Want,
@@ -10,7 +15,7 @@ use super::{
     loopback::Loopback,
     provider::{Grant, Wish},
 };
-use crate::{plugin::Clock, realm::Issuer, secret::Secret};
+use crate::{jose::Compact, plugin::Clock, realm::Issuer, secret::Secret};
 
 /// Whoever waits for another's sign-in waits this much longer than that may take.
 const AFTERWARDS: u64 = 30;
@@ -49,9 +54,13 @@ impl Session {
         (self.clock)()
     }
 
-    fn key(&self) -> Key {
-        let way = if self.service_account_token.is_some() { "workload" } else { "person" };
-        Key::of(self.issuer.as_str(), &self.wish, way)
+    /// One workload never gets what is cached of another, whichever files both are called with.
+    fn key(&self) -> Result<Key, TokenError> {
+        let way = match &self.service_account_token {
+            Some(file) => format!("workload {}", identity(&assertion(file)?, file)?),
+            None => "person".to_owned(),
+        };
+        Ok(Key::of(self.issuer.as_str(), &self.wish, &way))
     }
 
     fn patience(&self) -> Duration {
@@ -68,7 +77,7 @@ impl Session {
             return Err(TokenError::NoIdToken);
         }
         let Some(cache) = &self.cache else { return self.fetch(None, say).await };
-        let key = self.key();
+        let key = self.key()?;
         let good = |entry: &Entry| entry.tokens.is_fresh(self.want, entry.obtained_at, self.now());
         if let Some(entry) = cache.read(&key).filter(good) {
             return Ok(entry);
@@ -116,7 +125,7 @@ impl Session {
             Err(TokenError::Refused(refusal)) => {
                 say(&format!("the last sign-in is no longer good ({refusal})"));
                 if let Some(cache) = &self.cache {
-                    cache.remove(&self.key())?;
+                    cache.remove(&self.key()?)?;
                 }
                 return Ok(None);
             }
@@ -128,7 +137,7 @@ impl Session {
         // The old refresh token is spent: the new one is kept before anything can go wrong, and nothing that is not verified yet.
         if let Some(cache) = &self.cache {
             let tokens = Tokens { id_token: None, expires_in: None, ..entry.tokens.clone() };
-            cache.write(&self.key(), &Entry { tokens, obtained_at: entry.obtained_at })?;
+            cache.write(&self.key()?, &Entry { tokens, obtained_at: entry.obtained_at })?;
         }
         self.verify(provider, &entry.tokens, None, subject.as_deref()).await?;
         Ok((self.want == Want::Access || entry.tokens.id_token.is_some()).then_some(entry))
@@ -177,7 +186,7 @@ impl Session {
     pub async fn logout(&self) -> Result<String, TokenError> {
         let nothing = || Ok("nothing is cached for this issuer, client, scope and resource".to_owned());
         let Some(cache) = &self.cache else { return nothing() };
-        let key = self.key();
+        let key = self.key()?;
         let _lock = cache.lock(&key, self.patience()).await?;
         let Some(entry) = cache.read(&key) else {
             // One that can't be read may hold a token still.
@@ -199,6 +208,18 @@ impl Session {
     }
 }
 
+/// Whose token it is: that stays when the kubelet renews it. It is not verified, and decides about nothing but the entry that is looked at.
+fn identity(token: &Secret, file: &Path) -> Result<String, TokenError> {
+    #[derive(Deserialize)]
+    struct Claims {
+        iss: String,
+        sub: String,
+    }
+    let claims = token.expose_str().and_then(|token| Compact::parse(token).ok()?.claims_unverified::<Claims>().ok());
+    let Claims { iss, sub } = claims.ok_or_else(|| TokenError::ServiceAccountToken(file.to_owned()))?;
+    Ok(format!("{iss} {sub}"))
+}
+
 /// The projected token; the kubelet ends the file without a newline, people do not.
 fn assertion(file: &PathBuf) -> Result<Secret, TokenError> {
     let failed = |error| TokenError::File { path: file.clone(), error };
@@ -209,7 +230,7 @@ fn assertion(file: &PathBuf) -> Result<Secret, TokenError> {
     let bytes = Secret::new(fs::read(file).map_err(failed)?);
     let token = bytes.expose_str().map(str::trim).unwrap_or_default();
     // The three parts of a JWS, so that another file is not sent by mistake.
-    match crate::jose::Compact::parse(token) {
+    match Compact::parse(token) {
         Ok(_) => Ok(Secret::new(token)),
         Err(_) => Err(TokenError::ServiceAccountToken(file.clone())),
     }

@@ -129,6 +129,12 @@ fn judge(
         }
     }
     verdict.resolved.append(&mut ring.findings);
+    let hidden = ring
+        .keys
+        .iter()
+        .filter(|key| key.is_lost)
+        .filter(|key| index.refused_until(&ObjectName::new(name.namespace.clone(), key.secret.clone())).is_some());
+    verdict.resolved.extend(hidden.map(|key| ownership::hidden(&key.secret, &key.kid)));
     verdict.is_served = !keys.is_empty();
     if keys.is_empty() && verdict.resolved.is_empty() && verdict.accepted.is_empty() {
         verdict.programmed.push(missing(index, &owner, &ring));
