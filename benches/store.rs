@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn measure(name: &str, location: Location, find_first: bool) -> anyhow::Result<()> {
-    let store = location.open()?;
+    let store = location.open().await?;
     for task in 0..TASKS {
         store.commit((0..FAMILIES).flat_map(|family| first(task, family)).collect(), Timestamp::now()).await?;
     }

@@ -3,6 +3,7 @@
 
 mod memory;
 mod open;
+mod postgres;
 mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 
 pub use memory::MemoryStore;
 pub use open::{Location, LocationError, OpenError};
+pub use postgres::{PostgresLocation, PostgresStore, SchemaError};
 pub use sqlite::SqliteStore;
 pub use sweeper::run_sweeper;
 
@@ -298,6 +300,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
+    /// Asks whether the engine answers. One that needs nobody else may leave it at this.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Lets go of files and connections once everything asked before is done (SQLite: all is moved into the one file). Every call
     /// afterwards is [`StoreError::Unavailable`], but for another `close`, which does nothing. An engine that is dropped instead loses
     /// nothing that it has acknowledged. An engine that holds nothing may leave it at this.
@@ -312,4 +323,13 @@ pub trait Store: fmt::Debug + Send + Sync {
 /// When a counter's window ends that begins now; a window without end is cut at the last time that can be told.
 fn window_end(now: Timestamp, window: Duration) -> Timestamp {
     now.saturating_add(window).unwrap_or(Timestamp::MAX)
+}
+
+/// A time that an engine kept as microseconds.
+fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
+    let no_time = || StoreError::Corrupt("a time that is none".into());
+    // Not `from_microsecond`, which refuses the last second of all, `Timestamp::MAX` among it.
+    let (second, below) = (microseconds.div_euclid(1_000_000), microseconds.rem_euclid(1_000_000));
+    let nanosecond = i32::try_from(below * 1_000).map_err(|_| no_time())?;
+    Timestamp::new(second, nanosecond).map_err(|_| no_time())
 }

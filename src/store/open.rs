@@ -1,11 +1,12 @@
 use std::{
+    ffi::OsString,
     fmt, io,
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
 };
 
-use super::{MAX_INTERACTIONS, MemoryStore, SqliteStore, Store};
+use super::{MAX_INTERACTIONS, MemoryStore, PostgresLocation, PostgresStore, SchemaError, SqliteStore, Store};
 
 /// Where runtime state is kept: the value of `--store`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Location {
     Memory,
     /// `sqlite:PATH`: one file.
     Sqlite(PathBuf),
+    /// `postgres://…`: a database, for any number of replicas.
+    Postgres(Box<PostgresLocation>),
 }
 
 /// Why a value of `--store` means nothing. The value is not repeated: it may hold a password.
@@ -25,11 +28,35 @@ pub enum LocationError {
     /// SQLite's own word for a database in memory.
     #[error("for a store in memory write `memory`")]
     SqliteInMemory,
-    /// PostgreSQL.
-    #[error("PostgreSQL is not supported yet: use `sqlite:PATH`, with one replica, or `memory`")]
-    PostgreSql,
+    /// A URL that can't be read, or names no host.
+    #[error(
+        "the URL of a PostgreSQL store is `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`; in user and password \
+         characters such as @ : / ? # % are written percent-encoded"
+    )]
+    PostgresUrl,
+    /// A parameter that nobody knows.
+    #[error(
+        "the URL of a PostgreSQL store has a parameter that is not known: known are sslmode, sslrootcert, sslcert, sslkey, \
+         password_file, pool_max, schema, and of libpq's user, password, dbname, host, hostaddr, port, options, application_name, \
+         connect_timeout, tcp_user_timeout, keepalives, keepalives_idle, keepalives_interval, keepalives_retries, \
+         target_session_attrs, load_balance_hosts"
+    )]
+    PostgresParameter,
+    /// TLS that can't be meant.
+    #[error(
+        "the URL of a PostgreSQL store: sslmode is disable, prefer, require, verify-ca or verify-full; sslcert and sslkey belong together"
+    )]
+    PostgresTls,
+    /// A size of the pool that is none.
+    #[error("the URL of a PostgreSQL store: pool_max is a number from 1 to 1000")]
+    PostgresPool,
+    /// A name that would need quoting.
+    #[error(
+        "the URL of a PostgreSQL store: schema is a name of lower-case letters, digits and underscores that does not begin with pg_"
+    )]
+    PostgresSchema,
     /// Anything else.
-    #[error("a store is `memory` or `sqlite:PATH`")]
+    #[error("a store is `memory`, `sqlite:PATH` or `postgres://…`")]
     Unknown,
 }
 
@@ -40,7 +67,7 @@ impl FromStr for Location {
         match text.split_once(':') {
             None if text == "memory" => Ok(Self::Memory),
             Some(("sqlite", path)) => sqlite_path(path).map(Self::Sqlite),
-            Some(("postgres" | "postgresql", _)) => Err(LocationError::PostgreSql),
+            Some(("postgres" | "postgresql", _)) => text.parse().map(Box::new).map(Self::Postgres),
             _ => Err(LocationError::Unknown),
         }
     }
@@ -60,19 +87,31 @@ impl fmt::Display for Location {
         match self {
             Self::Memory => f.write_str("memory"),
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            // Without what is secret, so it does not lead there.
+            Self::Postgres(location) => write!(f, "{location}"),
         }
     }
 }
 
 impl Location {
-    /// Opens the store, with the default bounds. It reads and writes files: call it at start-up.
+    /// True where several replicas can use it at once.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// Opens the store, with the default bounds. It reads and writes files: call it at start-up. A database that can't be reached is no
+    /// error ([`PostgresStore::open`]). Its password comes from `PGPASSWORD` where the location has none.
     ///
     /// # Errors
     /// [`OpenError`], a sentence for whoever started the process.
-    pub fn open(&self) -> Result<Arc<dyn Store>, OpenError> {
+    pub async fn open(&self) -> Result<Arc<dyn Store>, OpenError> {
         Ok(match self {
             Self::Memory => Arc::new(MemoryStore::new()),
             Self::Sqlite(path) => Arc::new(SqliteStore::open(path, MAX_INTERACTIONS)?),
+            Self::Postgres(location) => {
+                let password = std::env::var_os("PGPASSWORD").map(OsString::into_encoded_bytes);
+                Arc::new(PostgresStore::open(location.as_ref().clone().or_password(password), MAX_INTERACTIONS).await?)
+            }
         })
     }
 }
@@ -124,6 +163,14 @@ pub enum OpenError {
         /// The reason.
         source: rusqlite::Error,
     },
+    /// The database is something else's, or a later version's.
+    #[error("the store {place}: {source}")]
+    Postgres {
+        /// Where it is.
+        place: String,
+        /// Why it is not used.
+        source: SchemaError,
+    },
     /// The file system can't do what the write-ahead log needs.
     #[error("the store {}: no write-ahead log is possible here (a network file system?)", .path.display())]
     NoWriteAheadLog {
@@ -158,8 +205,10 @@ mod tests {
             ("sqlite:", Err(LocationError::NoPath)),
             ("sqlite://", Err(LocationError::NoPath)),
             ("sqlite::memory:", Err(LocationError::SqliteInMemory)),
-            ("postgres://u:hunter2@db/x", Err(LocationError::PostgreSql)),
-            ("postgresql://db", Err(LocationError::PostgreSql)),
+            ("postgres:", Err(LocationError::PostgresUrl)),
+            ("postgres://", Err(LocationError::PostgresUrl)),
+            ("postgresql://db/x?pool_max=0", Err(LocationError::PostgresPool)),
+            ("postgres://db:5432/x", Ok(Location::Postgres(Box::new("postgres://db:5432/x".parse().unwrap())))),
             ("memory:", Err(LocationError::Unknown)),
             ("mysql://db", Err(LocationError::Unknown)),
             ("", Err(LocationError::Unknown)),
@@ -174,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_refusal_does_not_repeat_the_password() {
-        let refusal = "postgres://u:hunter2@db/x".parse::<Location>().unwrap_err();
+        let refusal = "postgres://u:hunter2@db:/x?y=z".parse::<Location>().unwrap_err();
         assert!(!format!("{refusal} {refusal:?}").contains("hunter2"));
     }
 
@@ -183,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = Location::Sqlite(folder.path().join("state.db"));
         for location in [Location::Memory, file] {
-            let store = location.open().unwrap();
+            let store = location.open().await.unwrap();
             store.sweep(crate::store::suite::now(), 1).await.unwrap();
             store.close().await.unwrap();
         }

@@ -16,7 +16,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
-use super::{Artifact, Change, Consumed, IdHash, Kind, MemoryStore, SqliteStore, Store, StoreError};
+use super::{Artifact, Change, Consumed, IdHash, Kind, MemoryStore, PostgresStore, SqliteStore, Store, StoreError};
+
+#[path = "../../tests/support/postgres.rs"]
+pub(super) mod server;
 
 /// A bound that a test can reach.
 const MAX_INTERACTIONS: usize = 160;
@@ -30,14 +33,29 @@ pub(super) struct Engine {
 mod engines {
     use super::*;
 
-    pub(super) fn memory() -> Engine {
+    pub(super) async fn memory() -> Engine {
         Engine { store: Arc::new(MemoryStore::with_max_interactions(MAX_INTERACTIONS)), _files: None }
     }
 
-    pub(super) fn sqlite() -> Engine {
+    pub(super) async fn sqlite() -> Engine {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("state.db"), MAX_INTERACTIONS).unwrap();
         Engine { store: Arc::new(store), _files: Some(folder) }
+    }
+
+    pub(super) async fn postgres() -> Engine {
+        on(server::shared().url("suite")).await
+    }
+
+    /// As CockroachDB is by default: what would not happen one after the other is refused, and tried again.
+    pub(super) async fn postgres_serializable() -> Engine {
+        on(server::shared().url("careful")).await
+    }
+
+    /// Each in a schema of its own.
+    async fn on(url: String) -> Engine {
+        let store = PostgresStore::open(url.parse().unwrap(), MAX_INTERACTIONS).await.unwrap();
+        Engine { store: Arc::new(store), _files: None }
     }
 }
 
@@ -185,7 +203,7 @@ macro_rules! tests {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $test() {
-                    suite::$topic::$test(suite::engines::$engine()).await;
+                    suite::$topic::$test(suite::engines::$engine().await).await;
                 }
             )*
         }
@@ -260,6 +278,7 @@ macro_rules! suite {
                 of_many_who_rotate_a_token_one_wins_and_its_successor_is_there
                 of_many_who_move_a_successor_one_wins
                 of_many_who_insert_one_id_one_wins
+                what_is_rotated_while_its_grant_or_session_is_removed_does_not_outlive_it
                 counts_are_never_lost
                 a_reader_never_sees_half_a_commit
                 commits_over_the_same_artifacts_in_any_order_all_end
@@ -271,4 +290,4 @@ macro_rules! suite {
     )*};
 }
 
-suite! { memory sqlite }
+suite! { memory sqlite postgres postgres_serializable }

@@ -98,7 +98,7 @@ impl House {
         let (registry, metrics): (Arc<Registry>, Arc<Metrics>) = Default::default();
         let clock = clock::system();
         metrics.register(Box::new(gauges::Gauges::new(registry.clone(), clock.clone())));
-        let store = store.open()?;
+        let store = store.open().await?;
         let (cluster, proxies) = (Arc::default(), options.trusted_proxies.clone());
         let (registrar, password_writer) = (None, None);
         Ok(Self {

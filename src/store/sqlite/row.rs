@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, Row, params};
 
-use super::super::{Artifact, Consumed, Counter, IdHash, Kind, Owned, StoreError};
+use super::super::{Artifact, Consumed, Counter, IdHash, Kind, Owned, StoreError, time};
 
 pub(super) const FIND: &str = "
 SELECT realm, grant_id, session_id, payload, expires_at, consumed_at, successor, subject
@@ -97,17 +97,6 @@ fn artifact(row: &Row<'_>, kind: Kind, id: IdHash) -> Result<Artifact, StoreErro
 
 pub(super) fn counter(row: &Row<'_>) -> Result<Counter, StoreError> {
     Ok(Counter { count: row.get(0).map_err(failure)?, expires_at: time(row.get(1).map_err(failure)?)? })
-}
-
-fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
-    // Not `from_microsecond`, which refuses the last second of all, `Timestamp::MAX` among it.
-    let (second, below) = (microseconds.div_euclid(1_000_000), microseconds.rem_euclid(1_000_000));
-    let nanosecond = i32::try_from(below * 1_000).map_err(|_| no_time())?;
-    Timestamp::new(second, nanosecond).map_err(|_| no_time())
-}
-
-fn no_time() -> StoreError {
-    StoreError::Corrupt("a time that is none".into())
 }
 
 /// SQLite's errors name tables and columns, never values.

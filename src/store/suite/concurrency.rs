@@ -88,6 +88,32 @@ pub(super) async fn of_many_who_insert_one_id_one_wins(engine: Engine) {
     assert_eq!(found.payload, winners[0].to_string().into_bytes());
 }
 
+/// Either the removal comes second and takes the new one too, or it comes first and there is nothing to rotate.
+pub(super) async fn what_is_rotated_while_its_grant_or_session_is_removed_does_not_outlive_it(engine: Engine) {
+    let engine = Arc::new(engine);
+    for round in 0..30 {
+        let [old, new, owner] = ["old", "new", "owner"].map(|name| format!("{name} {round}"));
+        engine.given([token(&old).grant(&owner).session(&owner)]).await;
+        let removal = match round % 2 {
+            0 => Change::RemoveGrant(IdHash::of(&owner)),
+            _ => Change::RemoveSession(IdHash::of(&owner)),
+        };
+        let winners = race(&engine, |n| match n {
+            // Not the first to start, so that it meets the others.
+            5 => vec![removal.clone()],
+            n => vec![
+                consume(&old, Some(&format!("{new} {n}"))),
+                Change::Insert(token(&format!("{new} {n}")).grant(&owner).session(&owner).build()),
+            ],
+        })
+        .await;
+        assert!(winners.contains(&5) && winners.len() <= 2, "{winners:?}");
+        for n in 0..TASKS {
+            assert_eq!(engine.find(Kind::RefreshToken, &format!("{new} {n}")).await, None, "{round}: {winners:?}");
+        }
+    }
+}
+
 pub(super) async fn counts_are_never_lost(engine: Engine) {
     let engine = Arc::new(engine);
     let counting = (0..TASKS).map(|_| {
