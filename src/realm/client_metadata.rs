@@ -1,7 +1,7 @@
 //! What a client has registered beside who it is: how what is meant for it is protected, what its requests may be, what happens when a
 //! person signs out, and what people read about it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::jose::{JwsAlgorithm, KeyManagement, jwe::ContentEncryption};
 
@@ -72,6 +72,10 @@ pub struct AuthenticationDefaults {
     /// `default_acr_values`, the preferred first.
     pub acr_values: Vec<Arc<str>>,
 }
+
+/// How long a logout token is good: a client has it in its hands a moment after it was made, and clocks differ by less (Back-Channel Logout
+/// section 2.4: two minutes at the most).
+pub const LOGOUT_TOKEN_LIFETIME: Duration = Duration::from_secs(120);
 
 /// Whom to tell that a person has signed out (OpenID Connect Front-Channel and Back-Channel Logout).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -28,8 +28,8 @@ pub use client::{
     ResponseType,
 };
 pub use client_metadata::{
-    AuthenticationDefaults, Encryption, JweKey, LogoutPolicy, Presentation, Presentations, Protection,
-    RequestObjectPolicy,
+    AuthenticationDefaults, Encryption, JweKey, LOGOUT_TOKEN_LIFETIME, LogoutPolicy, Presentation, Presentations,
+    Protection, RequestObjectPolicy,
 };
 pub use issuer::{InvalidIssuer, Issuer};
 pub use keyring::{Key, Keyring, MAX_JWKS_AGE, Recipient};

@@ -211,6 +211,24 @@ fn keys_are_kept_for_the_longest_token_that_they_can_have_signed() {
     assert_eq!(removed, start + DAY * 20 + seconds(630), "those of the next are not");
 }
 
+#[test]
+fn keys_are_kept_for_logout_tokens_where_a_client_is_sent_them() {
+    let short =
+        realm("staff", json!({"signing": {"defaultKeys": "None"}, "tokens": {"idToken": "5s", "accessToken": "5s"}}));
+    let mut house = House::with([short, ring(json!({"every": "1d", "prePublish": "1s"}))]);
+    let longest = |house: &House| {
+        house.object(Kind::Secret, "identity", "ring-1")["metadata"]["annotations"]["realmkeeper.dev/longest-token"]
+            .clone()
+    };
+    assert_eq!(longest(&house), "5s");
+    let told = json!({"redirectUris": ["https://app.example/cb"], "backchannelLogoutUri": "https://app.example/out"});
+    house.put(client("identity", "app", told)).settle();
+    assert_eq!(longest(&house), "2m");
+    house.pass(DAY);
+    let removed = time(&status(&house)["keys"][1]["removedAt"]);
+    assert_eq!(removed, time(&status(&house)["keys"][1]["retiredAt"]) + seconds(121));
+}
+
 /// Else a relying party that asks a fast replica for the keys could not verify what a slow one signs at that moment.
 #[test]
 fn a_key_stays_published_as_long_as_the_slowest_replica_may_sign_with_it_however_short_its_tokens_are() {

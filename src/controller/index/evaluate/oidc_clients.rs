@@ -68,7 +68,7 @@ fn judge(index: &mut Index, name: &ObjectName) {
     retract(index, name, old.as_ref());
     count(index, name, old.as_ref(), state.as_ref());
     if let (Some(client), Some(realm)) = (client, state.as_ref().and_then(|state| state.realm.as_ref())) {
-        note_lifetimes(index, realm, &client.tokens);
+        note_lifetimes(index, realm, &client);
         index.served.change(realm, |realm| realm.clients.insert_mut(client.id.clone(), Arc::new(client)));
     }
     if let Some(state) = state {

@@ -15,7 +15,7 @@ use crate::{
         source::Kind,
     },
     realm::{
-        AccessTokenFormat, MIN_SALT_LENGTH, ObjectName, PairwiseSalt, TokenPolicy,
+        AccessTokenFormat, Client, LOGOUT_TOKEN_LIFETIME, MIN_SALT_LENGTH, ObjectName, PairwiseSalt, TokenPolicy,
         registration::{InitialAccessToken, TokenHash},
     },
 };
@@ -141,10 +141,12 @@ fn longest_signed(tokens: &TokenPolicy) -> SignedDuration {
     tokens.id_token.max(access.unwrap_or_default()).try_into().unwrap_or(SignedDuration::MAX)
 }
 
-/// A client may have longer lifetimes than its Realm, and the keys are kept for as long. What was true once is not forgotten while
+/// A client may have longer lifetimes than its Realm, or be sent logout tokens, and the keys are kept for as long. What was true once is not forgotten while
 /// this process runs: tokens of before may still be about.
-pub(super) fn note_lifetimes(index: &mut Index, realm: &ObjectName, tokens: &TokenPolicy) {
-    let longest = longest_signed(tokens);
+pub(super) fn note_lifetimes(index: &mut Index, realm: &ObjectName, client: &Client) {
+    // What tells it that a session has ended is signed too.
+    let logout = client.logout.backchannel_uri.as_ref().and(SignedDuration::try_from(LOGOUT_TOKEN_LIFETIME).ok());
+    let longest = longest_signed(&client.tokens).max(logout.unwrap_or_default());
     if let Some(state) = index.states.realms.get_mut(realm)
         && state.longest_token < longest
     {

@@ -8,12 +8,9 @@ use crate::{
         Call, OAuthError,
         tokens::{id_token_algorithm, protect},
     },
-    realm::{Client, Protection, Realm},
+    realm::{Client, LOGOUT_TOKEN_LIFETIME, Protection, Realm},
     secret::unguessable,
 };
-
-/// Seconds: a client has it in its hands a moment after it was made, and clocks differ by less (section 2.4: two minutes at the most).
-const LIFETIME: i64 = 120;
 
 /// The member of `events` that makes a JWT a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -34,13 +31,13 @@ struct Claims<'a> {
 /// A logout token for the client. Each attempt has one of its own: with the one before it may have been refused as a replay.
 pub(super) async fn mint(call: &Call, client: &Client, delivery: &LogoutDelivery) -> Result<String, OAuthError> {
     let jti = unguessable().map_err(crate::account::AccountError::from)?;
-    let now = call.now.as_second();
+    let (now, lifetime) = (call.now.as_second(), i64::try_from(LOGOUT_TOKEN_LIFETIME.as_secs()).unwrap_or_default());
     let claims = Claims {
         iss: call.realm.issuer.as_str(),
         sub: &delivery.subject,
         aud: client.id.as_str(),
         iat: now,
-        exp: now + LIFETIME,
+        exp: now + lifetime,
         jti: &jti,
         events: [(EVENT.to_owned(), Value::Object(Map::new()))].into_iter().collect(),
         sid: &delivery.sid,
