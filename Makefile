@@ -9,8 +9,8 @@ export npm_config_cache ?= $(cache)/npm
 run: ## serves examples/quickstart on http://localhost:8080
 	scripts/setup build && cargo run -- serve examples/quickstart
 
-test: ## every test: against a real API server, a real browser, and relying parties from npm
-	scripts/setup && scripts/control-plane && scripts/gitops-peers && npm ci --prefix tests/peers/openid-client && cargo test --no-fail-fast
+test: ## every test: against a real API server, a real browser, and relying parties in JavaScript and Go
+	scripts/setup && scripts/control-plane && scripts/go-peers && npm ci --prefix tests/peers/openid-client && cargo test --no-fail-fast
 
 lint: ## formatting and lints, as CI has them
 	scripts/setup build && cargo fmt --check && cargo clippy --all-targets -- -D warnings

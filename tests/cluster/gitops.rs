@@ -3,9 +3,8 @@
 use std::{
     collections::BTreeMap,
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
-    sync::LazyLock,
 };
 
 use serde_json::{Value, json};
@@ -15,23 +14,14 @@ use crate::{
         Namespace,
         objects::{apply_dry_run, kustomize},
     },
+    go_peers::go_peer,
     harness::{quiet_cluster, repository},
     states::{KINDS, States},
 };
 
-static PEERS: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
-    let script = repository("scripts/gitops-peers");
-    let output = Command::new(&script).output().map_err(|error| format!("{}: {error}", script.display()))?;
-    match output.status.success() {
-        true => Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())),
-        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-    }
-});
-
 /// Asks one of the programs of `tests/peers`.
 fn ask(peer: &str, question: &Value) -> Vec<Value> {
-    let folder = PEERS.as_ref().unwrap_or_else(|why| panic!("{peer} is needed by this test; {why}"));
-    let mut command = Command::new(folder.join(peer));
+    let mut command = Command::new(go_peer(peer));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let text = question.to_string();
     let mut input = child.stdin.take().unwrap();

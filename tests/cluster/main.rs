@@ -11,6 +11,8 @@
 #[allow(dead_code, unused_imports, reason = "the tests of other binaries need more of it")]
 #[path = "../support/control_plane/mod.rs"]
 mod control_plane;
+#[path = "../support/go_peers.rs"]
+mod go_peers;
 mod harness;
 mod history;
 #[allow(dead_code, reason = "the tests of other binaries need more of it")]

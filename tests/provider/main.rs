@@ -15,6 +15,8 @@ mod control_plane {
     pub mod wait;
 }
 mod directory;
+#[path = "../support/go_peers.rs"]
+mod go_peers;
 #[path = "../support/readme.rs"]
 mod readme;
 #[path = "../support/serve.rs"]
@@ -25,6 +27,7 @@ mod suite;
 mod browser;
 mod conformance;
 mod crash;
+mod go_relying_parties;
 mod hostile;
 mod legacy_flows;
 mod logout;

@@ -97,7 +97,7 @@ async fn apply_clients(served: &Served, jwks: &Value) -> Vec<(String, String)> {
 }
 
 /// A P-256 key: the private one as PEM, the public one as a JWK Set.
-fn key_pair() -> (String, Value) {
+pub fn key_pair() -> (String, Value) {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let der = key.to_pkcs8v1().unwrap();
     let pem =
