@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -35,7 +37,10 @@ const SOON: Duration = Duration::from_secs(10);
 /// An application with pages, and what it has heard.
 #[derive(Clone)]
 struct App {
+    /// As its people know it.
     url: String,
+    /// Where it listens.
+    address: SocketAddr,
     /// Queries of its front-channel logout URI.
     front: Arc<Mutex<Vec<BTreeMap<String, String>>>>,
     /// Logout tokens at its back-channel logout URI.
@@ -46,9 +51,15 @@ struct App {
 
 impl App {
     async fn start() -> Self {
+        Self::start_at("127.0.0.1").await
+    }
+
+    /// Under a name of the loopback interface.
+    async fn start_at(host: &str) -> Self {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = Self { url, front: Arc::default(), back: Arc::default(), takes: Arc::default() };
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{host}:{}", address.port());
+        let app = Self { url, address, front: Arc::default(), back: Arc::default(), takes: Arc::default() };
         let (in_front, behind) = (app.clone(), app.clone());
         let routes = Router::new()
             .route("/", get(async || Html("<p>Nobody is signed in.</p>")))
@@ -77,8 +88,9 @@ impl App {
     /// Its OidcClient; both channels where it wants both.
     async fn client(&self, served: &Served, name: &str, has_front: bool) -> RelyingParty {
         let mut spec = json!({
+            "redirectUris": [format!("{}/callback", self.url)],
             "postLogoutRedirectUris": [format!("{}/", self.url)],
-            "backchannelLogoutUri": format!("{}/back", self.url),
+            "backchannelLogoutUri": format!("http://{}/back", self.address),
         });
         if has_front {
             spec["frontchannelLogoutUri"] = format!("{}/front", self.url).into();
@@ -239,11 +251,34 @@ fn watch_url(app: &App, client: &RelyingParty, message: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_that_holds_the_iframe_sees_the_sign_out_and_both_applications_hear_it_by_both_channels() {
     let serve = Arc::new(Serve::start(&[], &[]).await);
-    let apps = [App::start().await, App::start().await];
     let served = realm(&serve).await;
-    let one = apps[0].client(&served, "one", true).await;
-    let two = apps[1].client(&served, "two", true).await;
-    let browser = Chromium::start().await;
+    watch_and_be_told(&served, [App::start().await, App::start().await], Chromium::start().await).await;
+}
+
+/// `localhost` is another site than `127.0.0.1`, so only what is `SameSite=None` reaches the iframe, and browsers take that over TLS alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_another_site_sees_it_too_where_the_provider_is_https() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (cert, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::write(&cert, made.cert.pem()).unwrap();
+    let options = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let serve = Arc::new(Serve::start(&[], &options).await);
+    let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).tls_certs_only([trusted]);
+    let served = Served { http: http.build().unwrap(), ..demo(&serve) };
+    let issuer = format!("{}/realms/demo", serve.public_url.replace("http:", "https:"));
+    let outbound = json!({"allowedNetworks": ["127.0.0.0/8"]});
+    served.apply([served.realm(json!({"issuer": issuer, "outbound": outbound}))]).await;
+    served.apply_ada().await;
+    let browser = Chromium::start_with(&["--ignore-certificate-errors"]).await;
+    watch_and_be_told(&served, [App::start_at("localhost").await, App::start_at("localhost").await], browser).await;
+}
+
+async fn watch_and_be_told(served: &Served, apps: [App; 2], browser: Chromium) {
+    let one = apps[0].client(served, "one", true).await;
+    let two = apps[1].client(served, "two", true).await;
     let (session_state, _) = sign_in_by(&browser, &one).await;
     let (of_two, id_token) = sign_in_by(&browser, &two).await;
 

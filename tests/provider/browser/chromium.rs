@@ -26,6 +26,11 @@ pub struct Chromium {
 impl Chromium {
     /// Starts one.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with more arguments.
+    pub async fn start_with(arguments: &[&str]) -> Self {
         let (chromium, chromedriver) = (installed("chromium"), installed("chromedriver"));
         let folder = work_folder("chromium");
         let wrapper = folder.path().join("chromium");
@@ -40,7 +45,7 @@ impl Chromium {
         let driver_url = format!("http://127.0.0.1:{port}");
         let http = reqwest::Client::new();
         eventually("chromedriver", Duration::from_secs(20), || http.get(format!("{driver_url}/status")).send()).await;
-        let driver = WebDriver::new(&driver_url, capabilities(&wrapper, folder.path())).await;
+        let driver = WebDriver::new(&driver_url, capabilities(&wrapper, folder.path(), arguments)).await;
         let driver = driver.unwrap_or_else(|error| panic!("chromium does not start: {error}\n{}", process.log_tail()));
         Self { driver, driver_url, _process: process, _folder: folder }
     }
@@ -144,7 +149,7 @@ impl Chromium {
     }
 }
 
-fn capabilities(chromium: &Path, folder: &Path) -> thirtyfour::ChromeCapabilities {
+fn capabilities(chromium: &Path, folder: &Path, more: &[&str]) -> thirtyfour::ChromeCapabilities {
     let mut capabilities = DesiredCapabilities::chrome();
     capabilities.set_binary(chromium.to_str().unwrap()).unwrap();
     for argument in [
@@ -160,6 +165,9 @@ fn capabilities(chromium: &Path, folder: &Path) -> thirtyfour::ChromeCapabilitie
         "--window-size=1100,800",
         &format!("--user-data-dir={}", folder.join("profile").display()),
     ] {
+        capabilities.add_arg(argument).unwrap();
+    }
+    for argument in more {
         capabilities.add_arg(argument).unwrap();
     }
     capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
