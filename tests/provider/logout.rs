@@ -257,7 +257,35 @@ async fn a_page_that_holds_the_iframe_sees_the_sign_out_and_both_applications_he
 
 /// `localhost` is another site than `127.0.0.1`, so only what is `SameSite=None` reaches the iframe, and browsers take that over TLS alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_of_another_site_sees_it_too_where_the_provider_is_https() {
+async fn a_page_of_another_site_sees_it_too_where_the_browser_lets_it() {
+    let (_certificate, served) = secure().await;
+    let browser = Chromium::start_with(&["--ignore-certificate-errors"], third_party_cookies(true)).await;
+    watch_and_be_told(&served, [App::start_at("localhost").await, App::start_at("localhost").await], browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn section_5_1_a_page_from_which_the_browser_keeps_the_session_is_not_told_of_a_change() {
+    let (_certificate, secure) = secure().await;
+    let plain = realm(&Arc::new(Serve::start(&[], &[]).await)).await;
+    for (served, allows) in [(&secure, false), (&plain, true)] {
+        let browser = Chromium::start_with(&["--ignore-certificate-errors"], third_party_cookies(allows)).await;
+        let app = App::start_at("localhost").await;
+        let client = app.client(served, "one", false).await;
+        let (session_state, _) = sign_in_by(&browser, &client).await;
+        browser.goto(&watch_url(&app, &client, &format!("{} {session_state}", client.client_id))).await;
+        browser.until_text("it says").await;
+        assert!(browser.text().await.contains("it says error"), "{}", browser.text().await);
+        browser.quit().await;
+    }
+}
+
+/// As people set it in the browser.
+fn third_party_cookies(allowed: bool) -> Value {
+    json!({"profile.cookie_controls_mode": if allowed { 0 } else { 1 }})
+}
+
+/// A realm as [`realm`] makes it, over TLS.
+async fn secure() -> (tempfile::TempDir, Served) {
     let folder = tempfile::TempDir::new().unwrap();
     let (cert, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -272,8 +300,7 @@ async fn a_page_of_another_site_sees_it_too_where_the_provider_is_https() {
     let outbound = json!({"allowedNetworks": ["127.0.0.0/8"]});
     served.apply([served.realm(json!({"issuer": issuer, "outbound": outbound}))]).await;
     served.apply_ada().await;
-    let browser = Chromium::start_with(&["--ignore-certificate-errors"]).await;
-    watch_and_be_told(&served, [App::start_at("localhost").await, App::start_at("localhost").await], browser).await;
+    (folder, served)
 }
 
 async fn watch_and_be_told(served: &Served, apps: [App; 2], browser: Chromium) {

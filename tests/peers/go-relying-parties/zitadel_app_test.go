@@ -78,7 +78,7 @@ var methods = map[string]func(credentials) []rp.Option{
 	"basic":  func(credentials) []rp.Option { return []rp.Option{rp.WithAuthStyle(oauth2.AuthStyleInHeader)} },
 	"post":   func(credentials) []rp.Option { return []rp.Option{rp.WithAuthStyle(oauth2.AuthStyleInParams)} },
 	"public": func(credentials) []rp.Option { return []rp.Option{rp.WithAuthStyle(oauth2.AuthStyleInParams)} },
-	"rs256":  func(credentials) []rp.Option { return nil },
+	"rs256":  func(credentials) []rp.Option { return []rp.Option{rp.WithAuthStyle(oauth2.AuthStyleInHeader)} },
 	"keyed": func(client credentials) []rp.Option {
 		signer := rp.SignerFromKeyAndKeyID([]byte(client.PEM), "")
 		return []rp.Option{rp.WithAuthStyle(oauth2.AuthStyleInParams), rp.WithJWTProfile(signer)}

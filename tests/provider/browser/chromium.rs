@@ -26,11 +26,11 @@ pub struct Chromium {
 impl Chromium {
     /// Starts one.
     pub async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with(&[], json!({})).await
     }
 
-    /// Starts one with more arguments.
-    pub async fn start_with(arguments: &[&str]) -> Self {
+    /// Starts one with more arguments, and with preferences.
+    pub async fn start_with(arguments: &[&str], preferences: Value) -> Self {
         let (chromium, chromedriver) = (installed("chromium"), installed("chromedriver"));
         let folder = work_folder("chromium");
         let wrapper = folder.path().join("chromium");
@@ -45,7 +45,9 @@ impl Chromium {
         let driver_url = format!("http://127.0.0.1:{port}");
         let http = reqwest::Client::new();
         eventually("chromedriver", Duration::from_secs(20), || http.get(format!("{driver_url}/status")).send()).await;
-        let driver = WebDriver::new(&driver_url, capabilities(&wrapper, folder.path(), arguments)).await;
+        let mut capabilities = capabilities(&wrapper, folder.path(), arguments);
+        capabilities.add_experimental_option("prefs", preferences).unwrap();
+        let driver = WebDriver::new(&driver_url, capabilities).await;
         let driver = driver.unwrap_or_else(|error| panic!("chromium does not start: {error}\n{}", process.log_tail()));
         Self { driver, driver_url, _process: process, _folder: folder }
     }
