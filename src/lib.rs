@@ -12,6 +12,10 @@ pub mod api;
 pub mod cli;
 /// Resources into realms, Secrets and statuses.
 pub mod controller;
+/// What the fuzz targets run; for them and the tests only.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 /// JWS, JWE and JWK: keys parsed once, signing without parsing them again.
 pub mod jose;
 /// `kubectl realmkeeper`: what a person does from the shell, with their own rights at the API server.

@@ -14,6 +14,8 @@ mod decrypt;
 mod discovery;
 mod endpoint;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod guard;
 mod id_token_hint;
 mod introspect;
@@ -32,7 +34,7 @@ pub mod server;
 mod session;
 mod sign_out;
 mod steps;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod testing;
 mod token;
 mod tokens;

@@ -1,5 +1,7 @@
 //! Builders for tests of the endpoints: a realm with keys, clients and users, a provider around it with a store in memory and a
-//! clock that is set by hand, and requests to it.
+//! clock that is set by hand, and requests to it. The fuzz targets use them too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(fuzzing, allow(dead_code))]
 
 /// A browser.
 pub(crate) mod browser;

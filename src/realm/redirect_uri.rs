@@ -111,12 +111,16 @@ fn split(text: &str) -> Option<Loopback> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, after) = rest.split_at(end);
     let host = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit()) => host,
+        Some((host, port)) if is_port(port) => host,
         _ => authority,
     };
     let address = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
     let loopback = address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     loopback.then(|| Loopback { before: host.to_owned(), after: after.to_owned() })
+}
+
+fn is_port(text: &str) -> bool {
+    text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]
@@ -133,6 +137,10 @@ mod tests {
             ("https://a.example/cb", "https://a.example/CB", false),
             ("http://127.0.0.1/cb", "http://127.0.0.1:49152/cb", true),
             ("http://127.0.0.1:8000/cb", "http://127.0.0.1:9/cb", true),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:65535/cb", true),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:65536/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:+80/cb", false),
             ("http://127.0.0.1/cb", "http://127.0.0.1:49152/other", false),
             ("http://127.0.0.1/cb", "http://127.0.0.1:1@evil.example/cb", false),
             ("http://127.0.0.1/cb", "http://127.0.0.1.evil.example/cb", false),

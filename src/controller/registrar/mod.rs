@@ -4,6 +4,8 @@
 
 mod directory;
 mod document;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod kubernetes;
 mod secret;
 #[cfg(test)]

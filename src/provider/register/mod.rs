@@ -4,6 +4,8 @@
 mod access;
 mod body;
 mod complete;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod links;
 mod manage;
 mod redirect_uris;

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 /// What a member of client metadata may hold.
@@ -214,13 +216,15 @@ fn shaped(shape: Shape, name: &str, value: &Value) -> Result<Option<Value>, Inva
 }
 
 fn texts(name: &str, items: &[Value]) -> Result<Option<Value>, InvalidMetadata> {
+    // By hash: a body has room for ten thousand.
+    let mut seen = HashSet::with_capacity(items.len());
     let mut texts: Vec<Value> = Vec::with_capacity(items.len());
     for item in items {
         match item.as_str() {
             None => return Err(InvalidMetadata::new(name, "must be an array of strings")),
             Some("") => return Err(InvalidMetadata::new(name, "must hold no empty string")),
-            Some(_) if texts.contains(item) => {}
-            Some(_) => texts.push(item.clone()),
+            Some(text) if seen.insert(text) => texts.push(item.clone()),
+            Some(_) => {}
         }
     }
     Ok((!texts.is_empty()).then_some(Value::Array(texts)))
