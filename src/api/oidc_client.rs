@@ -109,10 +109,10 @@ pub struct OidcClientSpec {
     /// How UserInfo responses are encrypted. Default A128CBC-HS256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userinfo_encrypted_response_enc: Option<ContentEncryption>,
-    /// The algorithm that its request objects must be signed with; none for unsigned ones. Default: any signature.
+    /// The algorithm that its request objects must be signed with; `none` for unsigned ones. Default: any that is supported, also `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_object_signing_alg: Option<JwsAlgorithm>,
-    /// How the key is encrypted that its request objects may be encrypted with.
+    /// How the key is encrypted that its request objects may be encrypted with; others are taken, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_object_encryption_alg: Option<JweAlgorithm>,
     /// How its request objects may be encrypted. Default A128CBC-HS256.

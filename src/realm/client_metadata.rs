@@ -54,9 +54,9 @@ impl JweKey {
 /// What a client's request objects must be (OpenID Connect Core section 6, RFC 9101).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestObjectPolicy {
-    /// How they must be signed; none: any signature of the client.
+    /// How they must be signed; none: in any way that is supported, or not at all.
     pub signing: Option<JwsAlgorithm>,
-    /// How they may be encrypted; none: any way that the realm has a key for.
+    /// How they may be encrypted. It is only said: any way that there is a key for will do (OpenID Connect Registration section 2).
     pub encryption: Option<Encryption>,
     /// True where every request must be a signed one.
     pub required: bool,

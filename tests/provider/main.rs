@@ -38,4 +38,5 @@ mod plugin_token;
 mod protected_tokens;
 mod reference;
 mod register;
+mod request_objects;
 mod tour;

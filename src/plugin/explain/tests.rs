@@ -43,6 +43,8 @@ fn manifests() -> Vec<Value> {
         client("asks", json!({"consent": "Ask"})),
         client("greedy", json!({"scopes": ["openid", "reports"]})),
         client("legacy", json!({"grantTypes": ["authorization_code", "implicit"], "responseTypes": ["code id_token"]})),
+        client("remote", json!({"requestUris": ["https://app.example/r"]})),
+        client("strict", json!({"requireSignedRequestObject": true})),
         client("robot", json!({"grantTypes": ["client_credentials"], "redirectUris": []})),
         object("OidcClient", "apps", "outside", json!({"redirectUris": redirect})),
         object("User", "identity", "ada", json!({"passwordSecretRef": {"name": "ada-login"}})),
@@ -161,6 +163,24 @@ async fn every_refusal_of_a_request_names_its_step_its_error_and_what_to_change(
         let on_a_page = matches!(step, "client_id" | "redirect_uri");
         assert_eq!(error.answered.contains("on a page"), on_a_page, "{change:?}: {}", error.answered);
     }
+}
+
+#[tokio::test]
+async fn a_request_object_by_reference_is_the_provider_s_to_fetch() {
+    let (_folder, gathered) = gathered();
+    let report =
+        ask(&gathered, &url(&[("client_id", "remote"), ("request_uri", "https://app.example/r#x")]), None).await;
+    assert_eq!(report.outcome, Outcome::Unknown);
+    assert!(report.notes.iter().any(|note| note.contains("fetched by the provider only")), "{:?}", report.notes);
+    let report = ask(&gathered, &url(&[("client_id", "remote"), ("request_uri", "https://app.example/s")]), None).await;
+    assert!(report.advice.iter().any(|line| line.contains("has https://app.example/r")), "{:?}", report.advice);
+    let report = ask(&gathered, &url(&[("client_id", "strict")]), None).await;
+    assert!(report.advice.iter().any(|line| line.contains("requireSignedRequestObject")), "{:?}", report.advice);
+    // {"alg":"none"} and {"scope":"openid email"}.
+    let object = "eyJhbGciOiJub25lIn0.eyJzY29wZSI6Im9wZW5pZCBlbWFpbCJ9.";
+    let report = ask(&gathered, &url(&[("request", object)]), Some("ada")).await;
+    let scopes = report.facts.iter().find(|fact| fact.name == "scopes granted").unwrap();
+    assert_eq!((report.outcome, scopes.values.join(" ")), (Outcome::Accepted, "openid email".to_owned()));
 }
 
 #[tokio::test]

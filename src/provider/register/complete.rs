@@ -331,9 +331,8 @@ fn encryption(context: &Context<'_>, metadata: &mut ClientMetadata) -> Result<()
             }
             Some(_) => {}
         }
-        match metadata.text(alg) {
-            Some(_) if !metadata.has(enc) => metadata.set(enc, "A128CBC-HS256"),
-            _ => {}
+        if metadata.has(alg) && !metadata.has(enc) {
+            metadata.set(enc, "A128CBC-HS256");
         }
     }
     Ok(())

@@ -5,12 +5,16 @@ use url::Url;
 
 use super::{Ending, authorization_steps, claimed_issuer, rehearse_authorization, rehearse_token, token_steps};
 use crate::{
-    jose::{JwkSet, foreign::ForeignKeys},
+    jose::{
+        HmacAlgorithm, JwkSet, authenticate_jwt,
+        foreign::ForeignKeys,
+        jwe::{ContentEncryption, DirectKey},
+    },
     provider::{
         Inactive, Params, Passage, Step,
-        testing::{TestProvider, authorization, client, encode, realm, user},
+        testing::{TestProvider, authorization, client, encode, realm, signer, signer_jwks, user},
     },
-    realm::ResponseType,
+    realm::{ClientKeys, ResponseType},
 };
 
 const GOOD: [(&str, &str); 6] = [
@@ -103,6 +107,43 @@ async fn a_good_request_takes_every_step_in_the_order_of_the_table() {
     let (steps, ending) = rehearse(&staff(), &request(&[]), Some("ada")).await;
     assert!(matches!(ending, Ending::Issue(_)), "{ending:?}");
     assert!(steps.iter().map(|step| step.name).eq(authorization_steps()), "{steps:?}");
+}
+
+#[tokio::test]
+async fn a_request_object_is_gone_through_as_far_as_it_can_be_seen() {
+    let far =
+        client("far").with(|client| client.authentication.keys = ClientKeys::Uri("https://app.example/jwks".into()));
+    let app = client("app").jwks(&signer_jwks(0)).with(|client| {
+        client.request_object.uris = vec!["https://app.example/r".into()];
+    });
+    let staff = realm().every_key().client(app).client(far).client(client("coded")).user(user("ada")).serve();
+    let members = json!({"scope": "openid"});
+    let signed = |number: usize| signer(number).sign_jwt("JWT", &members).unwrap();
+    let (good, forged) = (signed(0), signed(1));
+    let code = authenticate_jwt(HmacAlgorithm::Hs256, &[7; 32], "JWT", &members).unwrap();
+    let encrypted = DirectKey::of_secret(b"secret").encrypt(ContentEncryption::A128Gcm, None, b"{}").unwrap();
+    for (change, want, is_assumed) in [
+        ([("client_id", "app"), ("request", &*good)], "issue", false),
+        ([("client_id", "app"), ("request", &forged)], "invalid_request_object", false),
+        ([("client_id", "far"), ("request", &forged)], "issue", true),
+        ([("client_id", "coded"), ("request", &code)], "issue", true),
+        ([("client_id", "app"), ("request", &encrypted)], "unseen", false),
+        ([("client_id", "app"), ("request_uri", "https://app.example/r#1")], "unseen", false),
+        ([("client_id", "app"), ("request_uri", "https://app.example/other")], "invalid_request_uri", false),
+    ] {
+        let params = Params::parse(request(&change).as_bytes()).unwrap();
+        let ada = staff.realm().user_by_name("ada").unwrap().clone();
+        let rehearsal = rehearse_authorization(&staff.realm(), params, Some(&ada), staff.now()).await.unwrap();
+        let ending = match rehearsal.ending {
+            Ending::Issue(_) => "issue",
+            Ending::Unseen { .. } => "unseen",
+            Ending::Reply { error, .. } => error.code.as_str(),
+            other => panic!("{change:?}: {other:?}"),
+        };
+        assert_eq!((ending, rehearsal.assumed.is_some()), (want, is_assumed), "{change:?}");
+        let last = rehearsal.steps.last().unwrap().name;
+        assert_eq!(last, if want == "issue" { "consent" } else { "request_object" }, "{change:?}");
+    }
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ pub(super) async fn fetch(call: &Call, client: &Client, uri: &str, sight: Sight)
         return Ok(content);
     }
     let get = Get {
-        uri,
+        // What failed a moment ago fails under every fragment, of which there is no end.
+        uri: split(uri).0,
         accept: "application/oauth-authz-req+jwt, application/jwt;q=0.9, */*;q=0.1",
         max_length: MAX_COMPACT_LENGTH,
     };
