@@ -26,6 +26,25 @@ impl Hint {
     }
 }
 
+/// What can be said of a hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verified {
+    /// It is ours.
+    Ours(Hint),
+    /// It says that it is ours, and the key that it names has left the key ring, so nobody can tell any more.
+    Unvouched(Hint),
+}
+
+impl Verified {
+    /// The hint, where it is known to be ours.
+    pub(crate) fn ours(self) -> Option<Hint> {
+        match self {
+            Self::Ours(hint) => Some(hint),
+            Self::Unvouched(_) => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -41,9 +60,9 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// Verifies a hint: signed by the realm, or authenticated with the secret of the client that it was issued to. None: it is signed with a
-/// key that has left the key ring, so there is no telling any more. One that the client has encrypted for the realm is decrypted first; where
-/// it is encrypted with a client's secret, `client_id` says whose (RP-Initiated Logout section 2).
+/// Verifies a hint: signed by the realm, or authenticated with the secret of the client that it was issued to. One that the client has
+/// encrypted for the realm is decrypted first; where it is encrypted with a client's secret, `client_id` says whose (RP-Initiated Logout
+/// section 2).
 ///
 /// # Errors
 /// `invalid_request` for what is no ID token of this realm, also for one that nobody has signed.
@@ -52,7 +71,7 @@ pub(crate) fn verify(
     token: &str,
     client_id: Option<&str>,
     now: Timestamp,
-) -> Result<Option<Hint>, OAuthError> {
+) -> Result<Verified, OAuthError> {
     // RFC 7516 section 9: a JWE has five parts, a JWS three.
     if token.split('.').count() != 5 {
         return verify_signed(realm, token, now);
@@ -68,7 +87,7 @@ fn invalid(reason: impl fmt::Display) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidRequest, format!("id_token_hint: {reason}"))
 }
 
-fn verify_signed(realm: &Realm, token: &str, now: Timestamp) -> Result<Option<Hint>, OAuthError> {
+fn verify_signed(realm: &Realm, token: &str, now: Timestamp) -> Result<Verified, OAuthError> {
     let compact = Compact::parse(token).map_err(invalid)?;
     // An access token is no ID token, though the same key signs it (RFC 8725 section 3.11).
     if compact.typ().is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
@@ -77,17 +96,23 @@ fn verify_signed(realm: &Realm, token: &str, now: Timestamp) -> Result<Option<Hi
     let claims: Claims = match compact.alg().parse() {
         Ok(JwsAlgorithm::Signature(_) | JwsAlgorithm::Ed25519) => {
             let kid = compact.kid().ok_or_else(|| invalid("it has no kid"))?;
-            let Some(key) = realm.keyring.verifier(kid, now) else { return Ok(None) };
-            compact.verify(key).map_err(invalid)?
+            match realm.keyring.verifier(kid, now) {
+                Some(key) => compact.verify(key).map_err(invalid)?,
+                None => return Ok(Verified::Unvouched(hint(realm, compact.claims_unverified().map_err(invalid)?)?)),
+            }
         }
         Ok(JwsAlgorithm::Hmac(algorithm)) => authenticated(realm, &compact, algorithm, now)?,
         Ok(JwsAlgorithm::None) => return Err(invalid("nobody has signed it")),
         Err(error) => return Err(invalid(error)),
     };
-    if claims.iss != realm.issuer.as_str() {
-        return Err(invalid("it is of another issuer"));
+    hint(realm, claims).map(Verified::Ours)
+}
+
+fn hint(realm: &Realm, claims: Claims) -> Result<Hint, OAuthError> {
+    match claims.iss == realm.issuer.as_str() {
+        true => Ok(Hint { subject: claims.sub, audience: claims.aud.into_vec(), sid: claims.sid }),
+        false => Err(invalid("it is of another issuer")),
     }
-    Ok(Some(Hint { subject: claims.sub, audience: claims.aud.into_vec(), sid: claims.sid }))
 }
 
 /// By the secret of the one client that it says it was issued to, where that client has its ID tokens so.

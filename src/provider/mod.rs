@@ -7,6 +7,8 @@ mod authorize;
 mod cache;
 mod call;
 mod client_auth;
+#[cfg(test)]
+mod conformance;
 mod consent;
 mod cookies;
 mod csrf;

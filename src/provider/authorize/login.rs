@@ -31,8 +31,7 @@ pub(crate) fn check(
     let is_meant = match &request.meant {
         Meant::Anybody => true,
         Meant::Subject(known) => known.is(&session.subject()),
-        // Nobody can say that it is not, unless nobody may be asked.
-        Meant::Unknown => !request.prompt.none,
+        Meant::Unvouched(known) => !request.prompt.none && known.is(&session.subject()),
     };
     match (is_meant, is_fresh) {
         (false, true) => return Standing::SomebodyElse,

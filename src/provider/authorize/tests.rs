@@ -280,7 +280,7 @@ async fn oidc_3_1_2_1_a_hint_is_an_id_token_of_this_realm_also_an_expired_one() 
         let url = authorize(&[("prompt", "none"), ("id_token_hint", &hint)]);
         assert_eq!(error(&browser.load(&url).await), want);
     }
-    // A key that is gone says nobody: with a person there, the session that is there will do.
+    // Of a key that is gone: with a person there, the session of whom it means will do.
     let old = stranger.sign_jwt("JWT", &claims).unwrap();
     code(&browser.load(&authorize(&[("id_token_hint", &old)])).await);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::verify;
+use super::{Verified, verify};
 use crate::{
     jose::{
         self, Algorithm, HmacAlgorithm, JwsAlgorithm, KeyManagement,
@@ -29,7 +29,7 @@ fn staff() -> Realm {
 fn check(realm: &Realm, token: &str, client_id: Option<&str>) -> Result<Option<String>, String> {
     let now = jiff::Timestamp::from_second(START).unwrap();
     match verify(realm, token, client_id, now) {
-        Ok(hint) => Ok(hint.map(|hint| hint.subject)),
+        Ok(verified) => Ok(verified.ours().map(|hint| hint.subject)),
         Err(error) => {
             assert_eq!(error.code.as_str(), "invalid_request");
             Err(error.description.into_owned())
@@ -62,6 +62,18 @@ fn oidc_3_1_2_1_a_hint_by_any_key_of_the_realm_is_good_also_an_expired_one() {
     assert_eq!(check(&staff(), &by_other_name, None), good());
     assert_eq!(check(&staff(), &signer(0).sign_jwt("JWT", &claims(json!({}))).unwrap(), None), Ok(None), "a lost key");
     assert!(check(&staff(), &ed25519.sign_jwt("at+jwt", &claims(json!({}))).unwrap(), None).is_err());
+}
+
+#[test]
+fn core_3_1_2_2_a_hint_whose_key_is_gone_still_says_whom_it_means_and_must_name_this_issuer() {
+    let now = jiff::Timestamp::from_second(START).unwrap();
+    let by_a_lost_key = |change: Value| signer(0).sign_jwt("JWT", &claims(change)).unwrap();
+    let unvouched = verify(&staff(), &by_a_lost_key(json!({})), None, now).unwrap();
+    assert!(matches!(&unvouched, Verified::Unvouched(hint) if hint.subject == "sub-ada" && hint.audience == ["app"]));
+    assert_eq!(unvouched.ours(), None);
+    for change in [json!({"iss": "https://id.example.com/realms/guests"}), json!({"sub": 7}), json!({"aud": null})] {
+        assert!(check(&staff(), &by_a_lost_key(change), None).is_err());
+    }
 }
 
 #[test]

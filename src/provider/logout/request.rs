@@ -34,7 +34,7 @@ pub(super) struct Redirect {
 pub(super) fn check(realm: &Realm, params: &Params, now: Timestamp) -> Result<LogoutRequest, OAuthError> {
     // A hint too old to be verified counts as none: the person is asked.
     let hint = match params.get("id_token_hint") {
-        Some(token) => id_token_hint::verify(realm, token, params.get("client_id"), now)?,
+        Some(token) => id_token_hint::verify(realm, token, params.get("client_id"), now)?.ours(),
         None => None,
     };
     let client = client(realm, params, hint.as_ref())?;

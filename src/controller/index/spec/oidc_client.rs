@@ -489,6 +489,26 @@ mod tests {
         assert_eq!(own.refresh_token.reuse_interval.as_secs(), 10);
     }
 
+    #[test]
+    fn core_10_1_and_10_2_a_public_client_has_no_symmetric_algorithm() {
+        let with = |method: &str, algorithm: &Value| {
+            let mut spec = json!({"redirectUris": ["https://a/cb"], "tokenEndpointAuthMethod": method});
+            spec.as_object_mut().unwrap().extend(algorithm.as_object().unwrap().clone());
+            parse(spec).map(|_| ())
+        };
+        for algorithm in [
+            json!({"idTokenSignedResponseAlg": "HS256"}),
+            json!({"idTokenSignedResponseAlg": "HS512"}),
+            json!({"userinfoSignedResponseAlg": "HS384"}),
+            json!({"idTokenEncryptedResponseAlg": "dir"}),
+            json!({"userinfoEncryptedResponseAlg": "dir"}),
+        ] {
+            assert_eq!(with("none", &algorithm), Err(vec!["spec.tokenEndpointAuthMethod".to_owned()]), "{algorithm}");
+            assert_eq!(with("client_secret_basic", &algorithm), Ok(()), "{algorithm}");
+        }
+        assert_eq!(with("none", &json!({"idTokenSignedResponseAlg": "ES256"})), Ok(()));
+    }
+
     /// They are not only for private_key_jwt.
     #[test]
     fn a_public_client_may_have_keys_that_are_encrypted_for_and_nothing_to_authenticate_with() {
