@@ -1,6 +1,6 @@
 use axum::http::Method;
 
-use crate::realm::{GrantType, Settings};
+use crate::realm::Settings;
 
 /// The endpoints below an issuer, by the fixed routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,17 +103,14 @@ impl Endpoint {
     /// True where a realm of these settings serves it; metadata lists it then and only then.
     pub fn is_served(self, settings: &Settings) -> bool {
         match self {
-            // Nobody signs in to a realm without these.
+            // Nobody signs in to a realm without a response type.
             Self::Authorize
             | Self::Userinfo
             | Self::Logout
             | Self::Login
             | Self::Consent
             | Self::Account
-            | Self::Session => {
-                let signs_in = [GrantType::AuthorizationCode, GrantType::Implicit];
-                signs_in.iter().any(|grant| settings.grant_types.contains(grant))
-            }
+            | Self::Session => settings.response_types.iter().any(|response_type| settings.supports(*response_type)),
             Self::Register => settings.registration.is_some(),
             Self::Discovery
             | Self::AuthorizationServerMetadata

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
@@ -113,10 +115,15 @@ impl<'a> Visit<'a> {
         response
     }
 
-    /// `session_state` for a successful answer to the client at this redirect URI, where one is due
-    /// ([`super::session::session_state`]).
+    /// `session_state` for the answer to the client at this redirect URI ([`super::session::session_state`]): by the browser state as it
+    /// is after the answer ([`Self::browser_state`]).
     pub(crate) fn session_state(&self, client: &Client, redirect_uri: &str) -> Option<String> {
-        session_state(self.session.as_ref()?, client, redirect_uri).ok().flatten()
+        let state = match (&self.session, &self.cookies.session) {
+            (Some(session), _) => Cow::Owned(session.browser_state()),
+            (None, Some(_)) => Cow::Borrowed(""),
+            (None, None) => Cow::Borrowed(self.cookies.state.as_deref().unwrap_or_default()),
+        };
+        session_state(&state, client, redirect_uri).ok()
     }
 
     /// What makes the browser state that of the session. Without a session it goes where there was one: a request from another site comes

@@ -71,6 +71,11 @@ impl RedirectUri {
         }
     }
 
+    /// True where a request's `post_logout_redirect_uri` is this one, to the letter (RP-Initiated Logout section 3): no port is free there.
+    pub fn is_exactly(&self, requested: &str) -> bool {
+        self.text == requested
+    }
+
     /// True where `uri` has the scheme, host and port of this one; the port of a loopback address is free.
     pub fn shares_origin_with(&self, uri: &str) -> bool {
         let (Ok(own), Ok(other)) = (Url::parse(&self.text), Url::parse(uri)) else { return false };

@@ -34,6 +34,8 @@ pub struct Settings {
     pub grant_types: Vec<GrantType>,
     /// Response types that the realm allows at all.
     pub response_types: Vec<ResponseType>,
+    /// Scopes that the realm allows its clients; none: all that it knows.
+    pub allowed_scopes: Vec<Arc<str>>,
     /// Private networks that fetches by URI may reach.
     pub allowed_networks: Vec<IpNet>,
     /// What others may register; none: nobody may.
@@ -44,6 +46,11 @@ impl Settings {
     /// True where somebody may be answered by this response type: it is allowed, and so are the grants that belong to it.
     pub fn supports(&self, response_type: ResponseType) -> bool {
         self.response_types.contains(&response_type) && response_type.is_granted(&self.grant_types)
+    }
+
+    /// True where some client may have the scope.
+    pub fn allows_scope(&self, name: &str) -> bool {
+        self.allowed_scopes.is_empty() || self.allowed_scopes.iter().any(|allowed| **allowed == *name)
     }
 
     /// The scope of this name.

@@ -63,6 +63,18 @@ fn every_rule_names_a_test_that_is_there() {
 }
 
 #[test]
+fn the_table_of_the_readme_names_tests_that_are_there() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, section) = text.split_once("\n## What is supported\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let named: Vec<_> = section.split('`').filter(|text| text.contains(".rs::")).collect();
+    assert!(named.len() > 15, "{named:?}");
+    let mut sources = BTreeMap::new();
+    let missing: Vec<_> = named.iter().filter_map(|test| missing(&format!("`{test}`"), &mut sources)).collect();
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
 fn a_row_that_is_malformed_or_names_no_test_is_found() {
     let mut sources = BTreeMap::new();
     let own = "`tests/provider/conformance.rs::a_row_that_is_malformed_or_names_no_test_is_found`";

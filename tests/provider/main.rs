@@ -38,5 +38,6 @@ mod plugin_token;
 mod protected_tokens;
 mod reference;
 mod register;
+mod registration_rules;
 mod request_objects;
 mod tour;

@@ -1,5 +1,5 @@
 //! The answer to the client (RFC 6749 sections 4.1.2, 4.1.2.1, 4.2.2 and 4.2.2.1, Form Post Response Mode section 2). Each has the `state`
-//! of the request and, by RFC 9207 section 2, `iss`.
+//! of the request, `session_state` (OpenID Connect Session Management section 2) and, by RFC 9207 section 2, `iss`.
 
 use axum::{body::Body, http::Response};
 
@@ -22,27 +22,22 @@ pub(crate) struct ReplyTo {
 }
 
 impl ReplyTo {
-    /// What was asked for, and the state of the session (OpenID Connect Session Management section 3).
+    /// What was asked for.
     pub(super) fn issued(&self, visit: &Visit<'_>, client: &Client, issued: &Issued) -> Response<Body> {
-        let session_state = visit.session_state(client, &self.redirect_uri);
-        let mut parameters = issued.parameters();
-        parameters.extend(session_state.as_deref().map(|state| ("session_state", state)));
-        self.send(visit, client, parameters)
+        self.send(visit, client, &issued.parameters())
     }
 
-    /// An error.
+    /// An error, which has the state of the session too: the client learns from it when somebody signs in.
     pub(crate) fn error(&self, visit: &Visit<'_>, client: &Client, error: OAuthError) -> Response<Body> {
-        let parameters = vec![("error", error.code.as_str()), ("error_description", &*error.description)];
-        let response = self.send(visit, client, parameters);
+        let parameters = [("error", error.code.as_str()), ("error_description", &*error.description)];
+        let response = self.send(visit, client, &parameters);
         with_error(response, error)
     }
 
-    fn send<'a>(
-        &'a self,
-        visit: &'a Visit<'_>,
-        client: &Client,
-        mut parameters: Vec<(&'static str, &'a str)>,
-    ) -> Response<Body> {
+    fn send(&self, visit: &Visit<'_>, client: &Client, parameters: &[(&'static str, &str)]) -> Response<Body> {
+        let session_state = visit.session_state(client, &self.redirect_uri);
+        let mut parameters = parameters.to_vec();
+        parameters.extend(session_state.as_deref().map(|state| ("session_state", state)));
         parameters.extend(self.state.as_deref().map(|state| ("state", state)));
         parameters.push(("iss", visit.realm().issuer.as_str()));
         match self.mode {

@@ -9,7 +9,7 @@ use crate::{
         authorize::ResponseMode,
         pages::{Display, LANGUAGES},
     },
-    realm::{AuthMethod, GrantType, JweKey, Realm, ResponseType, SubjectType},
+    realm::{AuthMethod, GrantType, JweKey, Realm, ResponseType, Scope, Settings, SubjectType, is_standard_scope},
 };
 
 /// Provider metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2): what this realm allows and the router serves.
@@ -43,6 +43,7 @@ pub(super) struct Metadata<'a> {
     response_types_supported: Vec<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     response_modes_supported: &'static [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     grant_types_supported: Vec<&'static str>,
     subject_types_supported: Vec<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -73,7 +74,8 @@ pub(super) struct Metadata<'a> {
     /// RFC 7636; `plain` is never accepted.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     code_challenge_methods_supported: &'static [&'static str],
-    claim_types_supported: [&'static str; 1],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    claim_types_supported: &'static [&'static str],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     claims_supported: Vec<&'a str>,
     /// Initiating User Registration via OpenID Connect 1.0 section 3.
@@ -107,8 +109,7 @@ pub(super) struct Metadata<'a> {
 }
 
 /// Claims of every ID token, beside those that scopes release (OpenID Connect Core section 2).
-const ID_TOKEN_CLAIMS: [&str; 11] =
-    ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "azp", "nonce", "sid"];
+const ID_TOKEN_CLAIMS: [&str; 10] = ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "sid"];
 const RESPONSE_MODES: &[&str] =
     &[ResponseMode::Query.as_str(), ResponseMode::Fragment.as_str(), ResponseMode::FormPost.as_str()];
 const PROMPTS: &[&str] = &["none", "login", "consent", "select_account"];
@@ -138,7 +139,7 @@ impl<'a> Metadata<'a> {
             scopes_supported: scopes(realm).map(|scope| &*scope.name).collect(),
             response_types_supported: response_types(realm),
             response_modes_supported: for_people(RESPONSE_MODES),
-            grant_types_supported: settings.grant_types.iter().map(|grant| grant.as_str()).collect(),
+            grant_types_supported: grant_types(settings),
             subject_types_supported: subject_types(realm),
             id_token_signing_alg_values_supported: id_token_algorithms(realm, now),
             id_token_encryption_alg_values_supported: for_tokens(key_managements()),
@@ -157,8 +158,8 @@ impl<'a> Metadata<'a> {
             revocation_endpoint_auth_methods_supported: AuthMethod::ALL.iter().map(|method| method.as_str()).collect(),
             revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms(),
             code_challenge_methods_supported: for_code(&["S256"]),
-            claim_types_supported: ["normal"],
-            claims_supported: claims(realm),
+            claim_types_supported: for_people(&["normal"]),
+            claims_supported: if signs_in { claims(realm) } else { Vec::new() },
             prompt_values_supported: for_people(PROMPTS),
             display_values_supported: for_people(Display::NAMES),
             ui_locales_supported: for_people(LANGUAGES),
@@ -176,10 +177,31 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// `offline_access` only means something where there are refresh tokens.
-fn scopes(realm: &Realm) -> impl Iterator<Item = &crate::realm::Scope> {
-    let refreshes = realm.settings.grant_types.contains(&GrantType::RefreshToken);
-    realm.settings.scopes.iter().filter(move |scope| refreshes || &*scope.name != "offline_access")
+/// `offline_access` only means something where there are refresh tokens, and what tells of people where they sign in.
+fn scopes(realm: &Realm) -> impl Iterator<Item = &Scope> {
+    let settings = &realm.settings;
+    let refreshes = settings.grant_types.contains(&GrantType::RefreshToken);
+    let signs_in = Endpoint::Authorize.is_served(settings);
+    settings.scopes.iter().filter(move |scope| {
+        let means_something = match &*scope.name {
+            "offline_access" => refreshes,
+            name => signs_in || !is_standard_scope(name),
+        };
+        means_something && settings.allows_scope(&scope.name)
+    })
+}
+
+/// Those that lead anywhere: a grant that begins with a response type needs one that is served.
+fn grant_types(settings: &Settings) -> Vec<&'static str> {
+    let begins = |grant: &GrantType| match grant {
+        GrantType::AuthorizationCode | GrantType::RefreshToken => {
+            settings.supports(ResponseType::None)
+                || ResponseType::ALL.iter().any(|kind| kind.has_code() && settings.supports(*kind))
+        }
+        GrantType::Implicit => ResponseType::ALL.iter().any(|kind| kind.is_front_channel() && settings.supports(*kind)),
+        GrantType::ClientCredentials => true,
+    };
+    settings.grant_types.iter().filter(|grant| begins(grant)).map(|grant| grant.as_str()).collect()
 }
 
 /// The realm's default first.

@@ -82,3 +82,5 @@ impl Documents {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod works_tests;

@@ -5,10 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     jose::Algorithm,
-    provider::{
-        Endpoint,
-        testing::{TestProvider, open_registration, realm, signer},
-    },
+    provider::testing::{TestProvider, realm, signer},
     realm::{GrantType, Key, Keyring},
 };
 
@@ -16,43 +13,6 @@ const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 async fn metadata(staff: &TestProvider) -> Value {
     staff.get(WELL_KNOWN, &[]).await.json()
-}
-
-/// The endpoints that the metadata lists, as paths below the issuer.
-fn listed(metadata: &Value) -> BTreeSet<String> {
-    let issuer = metadata["issuer"].as_str().unwrap();
-    let urls = metadata.as_object().unwrap().iter();
-    urls.filter(|(name, _)| {
-        name.ends_with("_endpoint") || ["jwks_uri", "check_session_iframe"].contains(&name.as_str())
-    })
-    .map(|(_, url)| url.as_str().unwrap().strip_prefix(issuer).unwrap().to_owned())
-    .collect()
-}
-
-#[tokio::test]
-async fn what_is_listed_is_served_and_what_is_served_is_listed() {
-    for grants in [GrantType::ALL, &[GrantType::ClientCredentials]] {
-        let staff = realm().settings(|settings| {
-            settings.grant_types = grants.to_vec();
-            settings.registration = (grants.len() > 1).then(open_registration);
-        });
-        let staff = staff.serve();
-        let listed = listed(&metadata(&staff).await);
-        for path in &listed {
-            assert_ne!(staff.get(path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");
-        }
-        // The documents themselves and the pages on the way are no endpoints of the standards.
-        let documents = [Endpoint::Discovery, Endpoint::AuthorizationServerMetadata, Endpoint::WebFinger];
-        let pages = [Endpoint::Login, Endpoint::Consent, Endpoint::Account];
-        let unlisted = |endpoint: &Endpoint| documents.contains(endpoint) || pages.contains(endpoint);
-        let settings = staff.realm().settings.clone();
-        let served = Endpoint::ALL
-            .into_iter()
-            .filter(|endpoint| !unlisted(endpoint) && endpoint.is_served(&settings))
-            .map(|endpoint| endpoint.path().to_owned())
-            .collect();
-        assert_eq!(listed, served);
-    }
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn frontchannel_2_and_3_each_client_of_the_session_is_loaded_in_a_frame_wi
 }
 
 #[tokio::test]
-async fn the_page_lets_in_the_origins_of_those_clients_and_nobody_else() {
+async fn frontchannel_3_the_page_lets_in_the_origins_of_those_clients_and_nobody_else() {
     let staff = staff();
     let (mut browser, _) = signed_in(&staff, &["app", "other"]).await;
     let page = sign_out(&mut browser, &[]).await;
@@ -126,5 +126,24 @@ async fn frontchannel_3_discovery_says_so_and_that_sid_is_sent() {
     let metadata = staff().get("/.well-known/openid-configuration", &[]).await.json();
     for name in ["frontchannel_logout_supported", "frontchannel_logout_session_supported"] {
         assert_eq!(metadata[name], true, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn frontchannel_3_and_5_each_session_has_a_sid_of_its_own_that_nobody_can_guess_in_every_id_token_of_it() {
+    let staff = staff();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let (_, sid) = signed_in(&staff, &["app"]).await;
+        assert!(sid.bytes().all(|byte| (0x20..=0x7e).contains(&byte)), "RFC 6749 appendix A.1: {sid}");
+        assert!(sid.len() >= 22, "128 bits: {sid}");
+        assert!(seen.insert(sid));
+    }
+    let (mut browser, sid) = signed_in(&staff, &["app", "other"]).await;
+    for id in ["app", "other", "quiet"] {
+        let code = code(&browser.load(&authorize(&[("client_id", id)])).await);
+        let tokens = staff.redeem(id, &code).await.json();
+        let claims = crate::provider::testing::verified(tokens["id_token"].as_str().unwrap()).1;
+        assert_eq!(claims["sid"], *sid, "one session, one sid");
     }
 }

@@ -65,7 +65,7 @@ fn redirect(params: &Params, client: Option<&Client>) -> Result<Option<Redirect>
     let Some(client) = client else {
         return refuse("post_logout_redirect_uri needs an id_token_hint or a client_id: they say whose it is");
     };
-    if !client.post_logout_redirect_uris.iter().any(|registered| registered.matches(uri)) {
+    if !client.post_logout_redirect_uris.iter().any(|registered| registered.is_exactly(uri)) {
         return refuse("post_logout_redirect_uri is not one that is registered for this client");
     }
     Ok(Some(Redirect { uri: uri.to_owned(), state: params.get("state").map(str::to_owned) }))

@@ -56,7 +56,7 @@ fn asks(reply: &Reply) -> bool {
 }
 
 #[tokio::test]
-async fn section_2_an_id_token_of_the_session_signs_out_at_once_also_an_expired_one() {
+async fn rp_initiated_logout_2_an_id_token_of_the_session_signs_out_at_once_also_an_expired_one() {
     let staff = staff();
     let (mut browser, sid) = signed_in(&staff).await;
     let hint = hint(json!({"sid": sid}));
@@ -101,7 +101,7 @@ async fn a_sign_out_ends_the_session_itself_and_all_that_is_bound_to_it() {
 }
 
 #[tokio::test]
-async fn section_2_without_an_id_token_of_the_session_the_person_is_asked() {
+async fn rp_initiated_logout_2_without_an_id_token_of_the_session_the_person_is_asked() {
     let staff = staff();
     let (mut browser, _) = signed_in(&staff).await;
     let of_another_session = hint(json!({"sid": "another"}));
@@ -123,7 +123,7 @@ async fn section_2_without_an_id_token_of_the_session_the_person_is_asked() {
 }
 
 #[tokio::test]
-async fn who_is_asked_may_stay_or_go() {
+async fn rp_initiated_logout_2_who_is_asked_may_stay_or_go() {
     let staff = staff();
     let (mut browser, _) = signed_in(&staff).await;
     let request = logout(&[("client_id", "app"), ("post_logout_redirect_uri", BACK), ("state", "x")]);
@@ -137,7 +137,7 @@ async fn who_is_asked_may_stay_or_go() {
 }
 
 #[tokio::test]
-async fn nothing_on_the_web_signs_anybody_out() {
+async fn rp_initiated_logout_6_nothing_on_the_web_signs_anybody_out() {
     let staff = staff();
     let (mut browser, _) = signed_in(&staff).await;
     for form in [&[("action", "sign-out")][..], &[("action", "sign-out"), ("csrf", "AAAA")]] {
@@ -148,7 +148,7 @@ async fn nothing_on_the_web_signs_anybody_out() {
 }
 
 #[tokio::test]
-async fn section_3_nobody_is_sent_to_where_the_client_did_not_register() {
+async fn rp_initiated_logout_3_nobody_is_sent_to_where_the_client_did_not_register() {
     let staff = staff();
     let (mut browser, sid) = signed_in(&staff).await;
     let (own, of_other) = (hint(json!({"sid": sid})), hint(json!({"sid": sid, "aud": ["other"]})));
@@ -176,7 +176,7 @@ async fn section_3_nobody_is_sent_to_where_the_client_did_not_register() {
 }
 
 #[tokio::test]
-async fn section_2_a_post_is_as_good_as_a_get() {
+async fn rp_initiated_logout_2_a_post_is_as_good_as_a_get() {
     let staff = staff();
     let (mut browser, sid) = signed_in(&staff).await;
     let hint = hint(json!({"sid": sid}));
@@ -206,7 +206,7 @@ async fn who_has_no_way_back_sees_that_it_is_done() {
 }
 
 #[tokio::test]
-async fn section_2_a_logout_hint_that_means_who_is_signed_in_asks_nothing_and_any_other_does() {
+async fn rp_initiated_logout_2_a_logout_hint_that_means_who_is_signed_in_asks_nothing_and_any_other_does() {
     for (logout_hint, asked) in [
         ("SID", false),
         ("sub-ada", false),
@@ -233,7 +233,7 @@ async fn section_2_a_logout_hint_that_means_who_is_signed_in_asks_nothing_and_an
 }
 
 #[tokio::test]
-async fn section_2_a_logout_hint_alone_signs_nobody_out() {
+async fn rp_initiated_logout_2_a_logout_hint_alone_signs_nobody_out() {
     let staff = staff();
     let (mut browser, sid) = signed_in(&staff).await;
     for logout_hint in [&*sid, "ada", "sub-ada"] {
@@ -243,7 +243,7 @@ async fn section_2_a_logout_hint_alone_signs_nobody_out() {
 }
 
 #[tokio::test]
-async fn section_2_the_question_and_the_page_afterwards_are_in_the_language_of_ui_locales() {
+async fn rp_initiated_logout_2_the_question_and_the_page_afterwards_are_in_the_language_of_ui_locales() {
     let staff = staff();
     let (mut browser, _) = signed_in(&staff).await;
     let page = browser.load(&logout(&[("ui_locales", "fr de")])).await;
@@ -253,7 +253,7 @@ async fn section_2_the_question_and_the_page_afterwards_are_in_the_language_of_u
 }
 
 #[tokio::test]
-async fn section_2_parameters_that_are_not_known_are_passed_over() {
+async fn rp_initiated_logout_2_parameters_that_are_not_known_are_passed_over() {
     let staff = staff();
     let (mut browser, sid) = signed_in(&staff).await;
     let own = hint(json!({"sid": sid}));
@@ -262,7 +262,7 @@ async fn section_2_parameters_that_are_not_known_are_passed_over() {
 }
 
 #[tokio::test]
-async fn section_2_an_id_token_of_another_client_or_without_sid_of_this_person_is_good_too() {
+async fn rp_initiated_logout_2_an_id_token_of_another_client_or_without_sid_of_this_person_is_good_too() {
     for (changes, client) in [(json!({"aud": ["other"]}), "other"), (json!({}), "app")] {
         let staff = staff();
         let (mut browser, sid) = signed_in(&staff).await;
@@ -277,7 +277,7 @@ async fn section_2_an_id_token_of_another_client_or_without_sid_of_this_person_i
 }
 
 #[tokio::test]
-async fn section_3_without_state_none_is_sent_back_and_a_query_that_was_registered_stays() {
+async fn rp_initiated_logout_3_without_state_none_is_sent_back_and_a_query_that_was_registered_stays() {
     let with_query = client("app").with(|client| {
         let uris = ["https://app.example/", "https://app.example/out?x=1", "https://app.example/\u{e9}"];
         client.post_logout_redirect_uris = uris.map(|uri| crate::realm::RedirectUri::parse(uri).unwrap()).into();
@@ -291,4 +291,43 @@ async fn section_3_without_state_none_is_sent_back_and_a_query_that_was_register
     assert_eq!(reply.header("location"), "https://app.example/");
     let reply = browser.load(&request("https://app.example/\u{e9}", "")).await;
     assert_eq!(reply.header("location"), "https://app.example/%C3%A9", "a header holds ASCII only");
+}
+
+#[tokio::test]
+async fn rp_initiated_logout_3_a_redirect_uri_matches_to_the_letter_on_loopback_too() {
+    let native = client("app").public().with(|client| {
+        let uris = ["http://127.0.0.1/bye", "http://localhost:7777/bye", "com.example.app:/bye"];
+        client.post_logout_redirect_uris = uris.map(|uri| crate::realm::RedirectUri::parse(uri).unwrap()).into();
+    });
+    let staff = realm().client(native).user(user("ada").password("hunter2")).serve();
+    let mut browser = Browser::new(&staff);
+    for (uri, is_registered) in [
+        ("http://127.0.0.1/bye", true),
+        ("http://localhost:7777/bye", true),
+        ("com.example.app:/bye", true),
+        ("http://127.0.0.1:49152/bye", false),
+        ("http://localhost:7778/bye", false),
+        ("http://127.0.0.1/bye/", false),
+        ("http://127.0.0.1/bye?x=1", false),
+        ("HTTP://127.0.0.1/bye", false),
+        ("com.example.app:/Bye", false),
+    ] {
+        let reply = browser.load(&logout(&[("client_id", "app"), ("post_logout_redirect_uri", uri)])).await;
+        let want = if is_registered { (303, uri) } else { (400, "") };
+        assert_eq!((reply.status.as_u16(), reply.header("location")), want, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn rp_initiated_logout_2_1_discovery_lists_the_endpoint_where_people_sign_in_and_it_takes_get_and_post() {
+    let staff = staff();
+    let metadata = staff.get("/.well-known/openid-configuration", &[]).await.json();
+    assert_eq!(metadata["end_session_endpoint"], "https://id.example.com/realms/staff/logout");
+    for method in [Method::GET, Method::POST] {
+        let content = [("content-type", "application/x-www-form-urlencoded")];
+        let status = staff.send(method.clone(), "/logout", &content, String::new()).await.status.as_u16();
+        assert!([200, 303].contains(&status), "{method}: {status}");
+    }
+    let put = staff.send(Method::PUT, "/logout", &[], String::new()).await;
+    assert_eq!((put.status.as_u16(), put.header("allow")), (405, "GET, HEAD, POST, OPTIONS"));
 }

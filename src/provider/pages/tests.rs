@@ -139,7 +139,7 @@ async fn pages_of_a_sign_in(at: &TestProvider, language: &'static str) -> [Reply
 }
 
 #[tokio::test]
-async fn oidc_registration_2_logo_policy_and_terms_are_shown_at_sign_in_and_at_consent() {
+async fn registration_2_logo_policy_and_terms_are_shown_at_sign_in_and_at_consent() {
     let at = presented(uris(
         "https://cdn.example:8443/logo.svg?v=1",
         "https://app.example/",
@@ -161,7 +161,7 @@ async fn oidc_registration_2_logo_policy_and_terms_are_shown_at_sign_in_and_at_c
 }
 
 #[tokio::test]
-async fn oidc_registration_2_1_names_and_links_are_shown_in_the_language_of_the_page() {
+async fn registration_2_1_names_and_links_are_shown_in_the_language_of_the_page() {
     let at =
         presented(uris("https://a/l.png", "https://a/", "https://app.example/privacy", "https://app.example/terms"));
     for page in pages_of_a_sign_in(&at, "de-AT").await {

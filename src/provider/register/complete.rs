@@ -90,7 +90,9 @@ fn application_type(context: &Context<'_>, metadata: &mut ClientMetadata) -> Res
 fn grant_and_response_types(context: &Context<'_>, metadata: &mut ClientMetadata) -> Result<(), InvalidMetadata> {
     let policy = context.policy;
     let mut grants = each("grant_types", &metadata.texts("grant_types"), &policy.grant_types)?;
-    let mut responses = each("response_types", &metadata.texts("response_types"), &policy.response_types)?;
+    let asked = response_types(metadata);
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let mut responses = each("response_types", &asked, &policy.response_types)?;
     if grants.is_empty() {
         let asked = if responses.is_empty() { &[ResponseType::Code][..] } else { &responses };
         let needs = |grant: &GrantType| match grant {
@@ -123,6 +125,18 @@ fn grant_and_response_types(context: &Context<'_>, metadata: &mut ClientMetadata
     metadata.set_all("grant_types", grants.iter().map(|grant| grant.as_str()));
     metadata.set_all("response_types", responses.iter().map(|response| response.as_str()));
     Ok(())
+}
+
+/// Those that are asked for, each once: the words of one have no order (OAuth 2.0 Multiple Response Type Encoding Practices section 3).
+fn response_types(metadata: &ClientMetadata) -> Vec<String> {
+    let mut asked: Vec<String> = Vec::new();
+    for name in metadata.texts("response_types") {
+        let name = ResponseType::of_words(name).map_or(name, |kind| kind.as_str());
+        if !asked.iter().any(|known| known == name) {
+            asked.push(name.to_owned());
+        }
+    }
+    asked
 }
 
 /// True where a grant of the client goes by way of a browser.
@@ -231,8 +245,8 @@ fn scope(context: &Context<'_>, metadata: &mut ClientMetadata) -> Result<(), Inv
     Ok(())
 }
 
-/// `subject_type` must be one that the realm supports; pairwise subjects of clients on several hosts need a sector (OpenID Connect Core
-/// section 8.1).
+/// `subject_type` must be one that the realm supports; pairwise subjects of clients on several hosts, or on none, need a sector (OpenID
+/// Connect Core section 8.1).
 fn subject_type(context: &Context<'_>, metadata: &mut ClientMetadata) -> Result<(), InvalidMetadata> {
     const MEMBER: &str = "subject_type";
     let realm = &context.call.realm;
@@ -244,9 +258,10 @@ fn subject_type(context: &Context<'_>, metadata: &mut ClientMetadata) -> Result<
         Some(_) => return Err(invalid(MEMBER, "must be public or pairwise")),
     };
     let host = |uri: &str| url::Url::parse(uri).ok()?.host_str().map(str::to_owned);
-    let hosts: BTreeSet<_> = metadata.texts("redirect_uris").into_iter().filter_map(host).collect();
-    if is_pairwise && hosts.len() > 1 && !metadata.has("sector_identifier_uri") {
-        let message = "redirect URIs on several hosts need a sector_identifier_uri for pairwise subjects";
+    let hosts: BTreeSet<_> = metadata.texts("redirect_uris").into_iter().map(host).collect();
+    let tells_sector = hosts.len() < 2 && !hosts.contains(&None);
+    if is_pairwise && !tells_sector && !metadata.has("sector_identifier_uri") {
+        let message = "redirect URIs on several hosts, or on none, need it for pairwise subjects";
         return Err(invalid("sector_identifier_uri", message));
     }
     metadata.set(MEMBER, if is_pairwise { "pairwise" } else { "public" });

@@ -77,7 +77,7 @@ mod tests {
     use crate::realm::registration::ApplicationType::{Native, Web};
 
     #[test]
-    fn oidc_registration_2_redirect_uris_fit_the_application_type() {
+    fn registration_2_redirect_uris_fit_the_application_type() {
         for (kind, is_implicit, uri, want) in [
             (Web, true, "https://app.example/cb", true),
             (Web, true, "http://app.example/cb", false),

@@ -1,4 +1,4 @@
-//! OpenID Connect Session Management 1.0: `session_state` in the answer to an authentication request (section 3), and the page at `/session`,
+//! OpenID Connect Session Management 1.0: `session_state` in the answer to an authentication request (section 2), and the page at `/session`,
 //! the OP iframe, that tells a relying party in the same browser whether the session is still the one that it knows (section 3.2).
 
 mod state;

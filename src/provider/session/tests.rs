@@ -44,7 +44,7 @@ fn is_unchanged(browser: &Browser, client: &str, origin: &str, session_state: &s
 }
 
 #[tokio::test]
-async fn session_management_3_a_successful_answer_has_session_state_without_a_space() {
+async fn session_management_2_a_successful_answer_has_session_state_without_a_space() {
     let mut browser = Browser::new(&staff());
     let mut seen = BTreeSet::new();
     for _ in 0..3 {
@@ -62,21 +62,43 @@ async fn session_management_3_a_successful_answer_has_session_state_without_a_sp
 }
 
 #[tokio::test]
-async fn an_error_and_an_answer_to_no_web_page_have_no_session_state() {
+async fn session_management_2_an_error_has_a_session_state_of_its_own_that_holds_until_somebody_signs_in() {
     let staff = staff();
-    let reply = Browser::new(&staff).load(&authorize(&[("prompt", "none")])).await;
-    assert_eq!(error(&reply), "login_required");
-    assert!(!answer(&reply).contains_key("session_state"));
     let mut browser = Browser::new(&staff);
+    let mut seen = BTreeSet::new();
+    for _ in 0..3 {
+        let reply = browser.load(&authorize(&[("prompt", "none")])).await;
+        assert_eq!(error(&reply), "login_required");
+        seen.insert(answer(&reply).remove("session_state").unwrap());
+    }
+    assert_eq!(seen.len(), 3, "nobody can be followed by it");
+    let state = seen.first().unwrap();
+    assert!(!state.contains(' ') && is_unchanged(&browser, "app", "https://app.example", state));
     browser.sign_in("ada", "hunter2", &[]).await;
-    let native = [("client_id", "native"), ("redirect_uri", "com.example.app:/callback")];
-    let reply = browser.load(&authorize(&native)).await;
-    let location = reply.header("location");
-    assert!(location.contains("code=") && !location.contains("session_state"), "{location}");
+    assert!(!is_unchanged(&browser, "app", "https://app.example", state));
+    // An error in a browser in which somebody is signed in, and one after the session has ended.
+    let refused = answer(&browser.load(&authorize(&[("prompt", "none"), ("max_age", "x")])).await);
+    assert!(is_unchanged(&browser, "app", "https://app.example", &refused["session_state"]), "{refused:?}");
+    staff.advance(std::time::Duration::from_secs(25 * 3600));
+    let ended = answer(&browser.load(&authorize(&[("prompt", "none")])).await);
+    assert!(is_unchanged(&browser, "app", "https://app.example", &ended["session_state"]), "{ended:?}");
 }
 
 #[tokio::test]
-async fn section_3_2_the_browser_state_can_be_read_by_script_in_a_frame_of_another_site() {
+async fn session_management_2_an_application_without_web_pages_gets_one_that_no_page_can_ask_about() {
+    let mut browser = Browser::new(&staff());
+    browser.sign_in("ada", "hunter2", &[]).await;
+    let native = [("client_id", "native"), ("redirect_uri", "com.example.app:/callback")];
+    let reply = browser.load(&authorize(&native)).await;
+    let query = reply.header("location").split_once('?').unwrap().1;
+    let answer: std::collections::BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    assert!(answer.contains_key("code") && !answer["session_state"].contains(' '));
+    assert!(is_unchanged(&browser, "native", "null", &answer["session_state"]), "RFC 6454 section 6.2: null");
+    assert!(super::SCRIPT.contains(r#"event.origin === "null") { return; }"#), "and that is never answered");
+}
+
+#[tokio::test]
+async fn session_management_3_2_the_browser_state_can_be_read_by_script_in_a_frame_of_another_site() {
     let reply = Browser::new(&staff()).sign_in("ada", "hunter2", &[]).await;
     let set: Vec<_> = set_cookies(&reply).into_iter().filter(|cookie| cookie.starts_with(COOKIE)).collect();
     assert!(matches!(set[..], [one] if one.ends_with("; Path=/; SameSite=None; Secure")), "{set:?}");
@@ -90,7 +112,7 @@ async fn section_3_2_the_browser_state_can_be_read_by_script_in_a_frame_of_anoth
 }
 
 #[tokio::test]
-async fn section_3_2_the_browser_state_changes_with_sign_in_sign_out_and_another_user() {
+async fn session_management_3_2_the_browser_state_changes_with_sign_in_sign_out_and_another_user() {
     let staff = staff();
     let mut browser = Browser::new(&staff);
     let state = async |browser: &mut Browser, reply: Reply| {
@@ -137,7 +159,7 @@ async fn a_browser_state_that_is_lost_or_stale_is_set_right_at_the_next_visit() 
 }
 
 #[tokio::test]
-async fn section_3_3_the_iframe_is_served_to_every_site_under_a_policy_that_allows_its_script_alone() {
+async fn session_management_3_3_the_iframe_is_served_to_every_site_under_a_policy_that_allows_its_script_alone() {
     let staff = staff();
     let page = staff.get("/session", &[]).await;
     assert_eq!(page.status.as_u16(), 200);
@@ -161,7 +183,7 @@ async fn section_3_3_the_iframe_is_served_to_every_site_under_a_policy_that_allo
 }
 
 #[tokio::test]
-async fn section_2_1_discovery_lists_the_iframe_where_people_sign_in() {
+async fn session_management_3_3_discovery_lists_the_iframe_where_people_sign_in() {
     let metadata = staff().get("/.well-known/openid-configuration", &[]).await.json();
     assert_eq!(metadata["check_session_iframe"], "https://id.example.com/realms/staff/session");
     let machines = realm().settings(|settings| settings.grant_types = vec![GrantType::ClientCredentials]).serve();

@@ -62,6 +62,7 @@ pub(crate) fn realm() -> RealmBuilder {
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials],
         response_types: vec![ResponseType::Code],
         web_finger_domains: Vec::new(),
+        allowed_scopes: Vec::new(),
         allowed_networks: Vec::new(),
         registration: None,
     };

@@ -143,7 +143,7 @@ async fn rfc7033_4_3_only_the_relations_that_are_asked_for_are_given() {
 }
 
 #[tokio::test]
-async fn nobody_can_tell_from_the_answer_who_exists() {
+async fn rfc7033_9_2_nobody_can_tell_from_the_answer_who_exists() {
     let staff = staff();
     let of = async |name: &str| {
         let answer = ask(&staff, &[("resource", &format!("acct:{name}@example.com"))]).await;
@@ -161,7 +161,7 @@ async fn rfc7033_4_1_a_plus_sign_stays_one() {
 }
 
 #[tokio::test]
-async fn it_stands_at_the_root_of_the_host_beside_an_issuer_there_and_below_no_issuer() {
+async fn rfc7033_4_it_stands_at_the_root_of_the_host_beside_an_issuer_there_and_below_no_issuer() {
     let staff = staff();
     let root = realm().named("root").issuer("https://id.example.com");
     staff.publish(root.settings(|settings| settings.web_finger_domains = vec!["root.example".into()]).build());
@@ -190,7 +190,7 @@ async fn a_domain_of_two_realms_is_that_of_the_one_whose_issuer_stands_there_or_
 }
 
 #[tokio::test]
-async fn it_is_for_reading_only() {
+async fn rfc7033_4_it_is_for_reading_only() {
     let staff = staff();
     let path = "/.well-known/webfinger?resource=acct:ada@example.com";
     let answer = send(&staff, Method::POST, "id.example.com", path).await;

@@ -24,7 +24,7 @@ pub struct Member {
     pub name: &'static str,
     /// What it holds.
     pub shape: Shape,
-    /// True where `NAME#LANGUAGE` is a member too (RFC 7591 section 2.2).
+    /// True where `NAME#LANGUAGE` is a member too, the language by BCP 47 (RFC 7591 section 2.2).
     pub is_localized: bool,
 }
 
@@ -191,10 +191,18 @@ impl ClientMetadata {
 fn member_of(name: &str) -> Option<&'static Member> {
     match name.split_once('#') {
         Some((name, language)) => {
-            MEMBERS.iter().find(|member| member.is_localized && member.name == name && !language.is_empty())
+            MEMBERS.iter().find(|member| member.is_localized && member.name == name && is_language_tag(language))
         }
         None => MEMBERS.iter().find(|member| member.name == name),
     }
+}
+
+/// BCP 47, loosely: subtags of letters and digits, the first of letters alone.
+fn is_language_tag(text: &str) -> bool {
+    let is_subtag = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let first = text.split('-').next().unwrap_or_default();
+    let is_language = first.len() > 1 && first.bytes().all(|byte| byte.is_ascii_alphabetic());
+    text.len() <= 64 && is_language && text.split('-').all(is_subtag)
 }
 
 fn shaped(shape: Shape, name: &str, value: &Value) -> Result<Option<Value>, InvalidMetadata> {
@@ -252,7 +260,7 @@ mod tests {
     #[test]
     fn rfc7591_2_2_names_may_carry_a_language() {
         let document = json!({"client_name": "Books", "client_name#de": "B\u{fc}cher", "tos_uri#ja-Hani-JP": "https://a/tos",
-            "client_name#": "x"});
+            "client_name#": "x", "client_name#not a tag": "x", "client_name#1": "x", "client_name#de-": "x", "client_name#d\u{e9}": "x"});
         let want =
             json!({"client_name": "Books", "client_name#de": "B\u{fc}cher", "tos_uri#ja-Hani-JP": "https://a/tos"});
         assert_eq!(parse(document).unwrap(), want);

@@ -31,9 +31,10 @@ impl Scene {
         let served = demo(&serve);
         served.apply([served.realm(realm)]).await;
         served.apply_ada().await;
-        let mut spec = json!({"clientName": "The site", "postLogoutRedirectUris": ["http://127.0.0.1/"]});
+        let place = Site::place().await;
+        let mut spec = json!({"clientName": "The site", "postLogoutRedirectUris": [format!("{}/", place.1)]});
         spec.as_object_mut().unwrap().extend(client.as_object().unwrap().clone());
-        let site = Site::start(served.with_client("site", spec).await).await;
+        let site = Site::start(place, served.with_client("site", spec).await).await;
         Self { serve, site, browser: Chromium::start().await }
     }
 

@@ -12,6 +12,7 @@ use axum::{
     routing::get,
 };
 use serde_json::Value;
+use tokio::net::TcpListener;
 
 use crate::suite::relying_party::{Attempt, RelyingParty, peek};
 
@@ -31,10 +32,15 @@ struct Inner {
 const SCOPE: &str = "openid profile email groups offline_access";
 
 impl Site {
-    /// Starts it on a free port of loopback; it ends with the test's runtime.
-    pub async fn start(mut client: RelyingParty) -> Self {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    /// A free port of loopback, and the URL of the site that will be there.
+    pub async fn place() -> (TcpListener, String) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        (listener, url)
+    }
+
+    /// Starts it there; it ends with the test's runtime.
+    pub async fn start((listener, url): (TcpListener, String), mut client: RelyingParty) -> Self {
         client.redirect_uri = format!("{url}/callback");
         let inner = Inner { client, url: url.clone(), attempts: Mutex::default(), id_token: Mutex::default() };
         let routes = Router::new()

@@ -137,6 +137,7 @@ fn settings(realm: &api::Realm, problems: &mut Problems) -> Settings {
         grant_types,
         response_types,
         registration,
+        allowed_scopes: spec.allowed.oidc_clients.scopes.iter().map(|scope| scope.as_str().into()).collect(),
         allowed_networks: problems.each("spec.outbound.allowedNetworks", networks, |text| {
             text.parse::<IpNet>().map(|network| network.trunc())
         }),

@@ -63,7 +63,7 @@ async fn lets_on(staff: &TestProvider, client: &str, parameters: &[(&str, &str)]
 }
 
 #[tokio::test]
-async fn oidc_registration_2_default_max_age_holds_where_the_request_says_nothing() {
+async fn registration_2_default_max_age_holds_where_the_request_says_nothing() {
     let with = |id: &str, max_age| client(id).with(|client| client.defaults.max_age = Some(max_age));
     let staff = realm()
         .client(client("app"))

@@ -316,7 +316,7 @@ async fn backchannel_2_8_a_client_that_answers_400_is_asked_a_few_times_only() {
 }
 
 #[tokio::test]
-async fn what_fails_is_tried_again_ever_later_for_a_day() {
+async fn backchannel_2_5_what_fails_is_tried_again_ever_later_for_a_day() {
     let rp = Rp::start().await;
     let staff = staff().client(rp.client("app")).serve();
     for status in [500, 404, 302, 429] {
@@ -341,7 +341,7 @@ async fn what_fails_is_tried_again_ever_later_for_a_day() {
 }
 
 #[tokio::test]
-async fn a_client_that_comes_back_is_told() {
+async fn backchannel_2_5_a_client_that_comes_back_is_told_once() {
     let rp = Rp::start().await;
     rp.answers(503);
     let staff = staff().client(rp.client("app")).serve();
@@ -437,7 +437,7 @@ async fn replicas_share_the_work_and_none_is_told_twice() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_slow_keeps_neither_the_others_nor_the_person_waiting() {
+async fn backchannel_2_3_a_client_that_is_slow_keeps_neither_the_others_nor_the_person_waiting() {
     let (slow, quick) = (Rp::start().await, Rp::start().await);
     slow.takes_millis.store(60_000, Ordering::SeqCst);
     let staff = staff().client(slow.client("slow")).client(quick.client("quick")).serve();
