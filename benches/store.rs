@@ -1,4 +1,6 @@
 //! `cargo bench --bench store`: how many refresh rotations a second the engines take, from 16 tasks, each on families of its own.
+//! PostgreSQL is measured where `REALMKEEPER_BENCH_POSTGRES` holds a URL of one that may be written to; `pgbench` beside it says what it
+//! could do (`docs/performance.md`).
 //! SQLite waits for the disk at each, so its line says as much of the disk as of us; the last one is the disk alone.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -28,6 +30,9 @@ fn main() -> anyhow::Result<()> {
             measure("memory", Location::Memory, find_first).await?;
             let file = folder.path().join(format!("{find_first}.db"));
             measure("SQLite", Location::Sqlite(file), find_first).await?;
+            if let Ok(url) = std::env::var("REALMKEEPER_BENCH_POSTGRES") {
+                measure("PostgreSQL", url.parse().context("see REALMKEEPER_BENCH_POSTGRES")?, find_first).await?;
+            }
         }
         println!("{:<24} {:>12.0}", "one write and fdatasync", synchronisations(&folder.path().join("plain"))?);
         Ok(())
@@ -36,6 +41,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure(name: &str, location: Location, find_first: bool) -> anyhow::Result<()> {
     let store = location.open().await?;
+    store.ping().await?;
     for task in 0..TASKS {
         store.commit((0..FAMILIES).flat_map(|family| first(task, family)).collect(), Timestamp::now()).await?;
     }
@@ -79,7 +85,7 @@ async fn rotate(store: Arc<dyn Store>, task: usize, until: Instant, find_first: 
 }
 
 fn token(task: usize, family: usize, generation: usize) -> IdHash {
-    IdHash::of(format!("{task} {family} {generation}"))
+    IdHash::of(format!("{} {task} {family} {generation}", std::process::id()))
 }
 
 /// What a family begins with.

@@ -3,7 +3,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context;
 use aws_lc_rs::rand;
 use kube::{Client, Config};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -13,13 +13,18 @@ use super::{
 use crate::{
     controller::{
         Controller,
-        apply::{kubernetes::KubernetesApplier, lease::Election, passwords::KubernetesPasswords},
+        apply::{
+            kubernetes::KubernetesApplier,
+            lease::{Election, LEASE_DURATION},
+            passwords::KubernetesPasswords,
+        },
         cluster_trust,
         index::Options,
         registrar::KubernetesRegistrar,
         source::kubernetes,
     },
     realm::workload::ClusterTrust,
+    store::Location,
 };
 
 /// So long after it says that it is not ready, nobody is sent to this replica any more.
@@ -33,7 +38,8 @@ pub(super) fn run(options: OperatorOptions) -> anyhow::Result<ExitCode> {
 }
 
 async fn operate(options: &OperatorOptions) -> anyhow::Result<()> {
-    let mut house = House::open(&options.server, options.listen, &options.store().context("see --store")?).await?;
+    let store = options.store().context("see --store")?;
+    let mut house = House::open(&options.server, options.listen, &store).await?;
     let config = Config::infer().await.context("there is neither a ServiceAccount of a cluster nor a kubeconfig")?;
     tracing::info!(api_server = %config.cluster_url, namespace = config.default_namespace, "serving a cluster");
     // The Lease stands in the operator's own namespace: that of the pod, or of the kubeconfig's context.
@@ -45,6 +51,9 @@ async fn operate(options: &OperatorOptions) -> anyhow::Result<()> {
     let clock = house.clock.clone();
     let election = Election::new(client.clone(), &namespace, identity.clone(), clock.clone());
     let leadership = election.leadership();
+    if !store.is_shared() {
+        tokio::spawn(warn_of_others(leadership.changes(), store));
+    }
     let applier = KubernetesApplier::new(client.clone(), leadership.clone(), &identity, clock.clone());
     let controller = Controller::new(
         Options::new(options.public_url().as_str(), false).context("no issuer can stand below --public-url")?,
@@ -57,6 +66,19 @@ async fn operate(options: &OperatorOptions) -> anyhow::Result<()> {
     let trust = house.cluster.clone();
     let manner = Manner { announce: Announce::Logged, linger: LINGER };
     house.run(manner, |stop| control(client, controller, election, trust, stop)).await
+}
+
+/// A replica that has not got the Lease by the time in which it would have got one that nobody renews has others beside it. Their
+/// sessions and codes are not in this one's store.
+async fn warn_of_others(holds_lease: watch::Receiver<bool>, store: Location) {
+    tokio::time::sleep(LEASE_DURATION + LEASE_DURATION).await;
+    if !*holds_lease.borrow() {
+        tracing::warn!(
+            %store,
+            "another replica seems to be at work, and it does not see the sessions, codes and refresh tokens of this one: run one \
+             replica, or give all of them a store that they share (--store postgres://…)"
+        );
+    }
 }
 
 /// Runs the controller with what it needs beside it. At the end the writes come first and then the Lease, which is given back

@@ -71,6 +71,8 @@ pub struct ServerOptions {
     /// sqlite:DIR/.realmkeeper/store.sqlite for a directory]
     ///
     /// What is kept in memory is lost at a restart, and seen by one replica only. SQLite is for one replica on a volume.
+    /// PostgreSQL is for any number: postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full, with what docs/storage.md lists.
+    /// Its password stands in the URL, in the file that the parameter password_file names, or in PGPASSWORD.
     #[arg(long, env = "REALMKEEPER_STORE", value_name = "STORE", hide_env_values = true)]
     pub store: Option<StoreArgument>,
     /// How log lines are written [default: json in a cluster, text for a directory]
@@ -242,7 +244,9 @@ mod tests {
         let read = |text: &str| text.parse::<StoreArgument>().unwrap().0;
         assert_eq!(read("memory"), Ok(Location::Memory));
         assert_eq!(read("sqlite:/var/a.db"), Ok(Location::Sqlite("/var/a.db".into())));
-        for text in ["", "sqlite:", "sqlite", "mysql://u:hunter2@db/x", "postgres://u:hunter2@db/x"] {
+        let database = "postgres://u:hunter2@db/x".parse::<StoreArgument>().unwrap();
+        assert!(!format!("{database:?} {}", database.0.as_ref().unwrap()).contains("hunter2"));
+        for text in ["", "sqlite:", "sqlite", "mysql://u:hunter2@db/x", "postgres://u:hunter2@db/x?y=z"] {
             let argument = text.parse::<StoreArgument>().unwrap();
             assert!(!format!("{argument:?}").contains("hunter2"), "{text}");
             assert!(!argument.0.unwrap_err().to_string().contains("hunter2"), "{text}");

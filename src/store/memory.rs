@@ -183,6 +183,10 @@ impl Store for MemoryStore {
         Ok(shards.fold(0, |swept, shard| swept + lock(shard).sweep(now, limit - swept)))
     }
 
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.check_open()
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.closed.store(true, Ordering::Release);
         Ok(())

@@ -34,9 +34,21 @@ fn of_kind(documents: &[Value], kind: &str) -> Value {
 }
 
 /// Chart values that lead to different manifests.
-const VARIANTS: [&[&str]; 4] = [
+const VARIANTS: [&[&str]; 5] = [
     &[],
-    &["replicas=3", "topologySpreadConstraints[0].maxSkew=1"],
+    &[
+        "replicas=3",
+        "store.type=postgres",
+        "store.postgres.urlSecret.name=db",
+        "topologySpreadConstraints[0].maxSkew=1",
+    ],
+    &[
+        "replicas=2",
+        "store.type=postgres",
+        "store.postgres.url=postgres://ada@db.example.org/state?sslmode=verify-full",
+        "store.postgres.passwordSecret.name=db",
+        "store.postgres.caSecret.name=db-ca",
+    ],
     &["store.type=sqlite", "tls.secretName=realmkeeper-tls", "publicUrl=https://id.example.org/auth"],
     &["ingress.enabled=true", "ingress.tlsSecretName=tls", "podDisruptionBudget.enabled=false", "crds.install=false"],
 ];
@@ -77,8 +89,38 @@ fn the_chart_refuses_values_that_make_no_sense() {
         let message = objects::helm_fails(&["template", "realmkeeper", &chart(), "--set", value]);
         assert!(message.contains(said), "{value}: {message}");
     }
-    let message = objects::helm_fails(&["template", "realmkeeper", &chart(), "--set", "store.type=sqlite,replicas=2"]);
-    assert!(message.contains("one replica"), "{message}");
+    for (values, said) in [
+        ("store.type=sqlite,replicas=2", "one replica"),
+        ("replicas=2", "one replica"),
+        ("store.type=postgres", "urlSecret"),
+        ("store.type=postgres,store.postgres.url=postgres://db,store.postgres.urlSecret.name=db", "one of"),
+        ("store.type=postgres,store.postgres.url=mysql://db", "url"),
+    ] {
+        let message = objects::helm_fails(&["template", "realmkeeper", &chart(), "--set", values]);
+        assert!(message.contains(said), "{values}: {message}");
+    }
+}
+
+/// The container reads the store from its environment, and what is secret there from Secrets.
+#[test]
+fn the_chart_takes_the_store_from_secrets() {
+    let container = |values: &[&str]| {
+        of_kind(&documents(&template(values)), "Deployment")["spec"]["template"]["spec"]["containers"][0].clone()
+    };
+    let variable = |container: &Value, name: &str| {
+        let mut variables = container["env"].as_array().unwrap().iter();
+        variables.find(|variable| variable["name"] == name).cloned().unwrap_or_default()
+    };
+    let whole = container(&["store.type=postgres", "store.postgres.urlSecret.name=db"]);
+    let expected = json!({"secretKeyRef": {"name": "db", "key": "uri"}});
+    assert_eq!(variable(&whole, "REALMKEEPER_STORE")["valueFrom"], expected);
+    assert_eq!(variable(&whole, "PGPASSWORD"), Value::Null);
+    let parts = container(VARIANTS[2]);
+    let url = "postgres://ada@db.example.org/state?sslmode=verify-full";
+    assert_eq!(variable(&parts, "REALMKEEPER_STORE")["value"], url);
+    let expected = json!({"secretKeyRef": {"name": "db", "key": "password"}});
+    assert_eq!(variable(&parts, "PGPASSWORD")["valueFrom"], expected);
+    assert_eq!(parts["volumeMounts"][0]["mountPath"], "/etc/realmkeeper/store");
 }
 
 /// What `deploy/` grants and what the chart grants is the same, and nothing in it is a wildcard.

@@ -17,6 +17,8 @@ mod control_plane {
 mod directory;
 #[path = "../support/go_peers.rs"]
 mod go_peers;
+#[path = "../support/postgres.rs"]
+mod postgres;
 #[path = "../support/readme.rs"]
 mod readme;
 #[path = "../support/serve.rs"]
@@ -39,5 +41,6 @@ mod protected_tokens;
 mod reference;
 mod register;
 mod registration_rules;
+mod replicas;
 mod request_objects;
 mod tour;

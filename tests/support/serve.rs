@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,15 +20,16 @@ pub struct Serve {
     pub management: String,
     /// The process; none after [`Self::kill`].
     pub process: Option<Process>,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     options: Vec<String>,
     ports: (u16, u16),
+    name: String,
 }
 
 impl Serve {
     /// Writes these files into a fresh directory and serves it, with more options if wanted; waits until it is ready.
     pub async fn start(files: &[(&str, &str)], options: &[&str]) -> Self {
-        let folder = work_folder("serve");
+        let folder = Arc::new(work_folder("serve"));
         fs::create_dir(folder.path().join("manifests")).unwrap();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let mut serve = Self {
@@ -37,13 +39,35 @@ impl Serve {
             folder,
             options,
             ports: (0, 0),
+            name: "serve".to_owned(),
         };
         for (name, text) in files {
             serve.write(name, text);
         }
+        serve.start_on_free_ports(None).await;
+        serve
+    }
+
+    /// Another process on the same directory, for the same public URL.
+    pub async fn beside(&self, name: &str) -> Self {
+        let mut serve = Self {
+            public_url: String::new(),
+            management: String::new(),
+            process: None,
+            folder: self.folder.clone(),
+            options: self.options.clone(),
+            ports: (0, 0),
+            name: name.to_owned(),
+        };
+        serve.start_on_free_ports(Some(&self.public_url)).await;
+        serve
+    }
+
+    async fn start_on_free_ports(&mut self, public_url: Option<&str>) {
+        let serve = self;
         for attempt in 1.. {
             serve.ports = (free_port(), free_port());
-            serve.public_url = format!("http://127.0.0.1:{}", serve.ports.0);
+            serve.public_url = public_url.map_or_else(|| serve.listening(), str::to_owned);
             serve.management = format!("http://127.0.0.1:{}", serve.ports.1);
             match serve.spawn().await {
                 Ok(()) => break,
@@ -54,7 +78,11 @@ impl Serve {
                 Err(log) => panic!("`realmkeeper serve` is not ready:\n{log}"),
             }
         }
-        serve
+    }
+
+    /// Where this very process listens.
+    pub fn listening(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.0)
     }
 
     /// Starts the process again, on the same ports and directory.
@@ -72,7 +100,7 @@ impl Serve {
 
     async fn spawn(&mut self) -> Result<(), String> {
         let program = Path::new(env!("CARGO_BIN_EXE_realmkeeper"));
-        let mut process = Process::start(program, self.folder.path(), "serve", |command| {
+        let mut process = Process::start(program, self.folder.path(), &self.name, |command| {
             for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REALMKEEPER_"))
             {
                 command.env_remove(name);
@@ -123,7 +151,7 @@ impl Serve {
     }
 
     fn log_file(&self) -> PathBuf {
-        self.folder.path().join("serve.log")
+        self.folder.path().join(format!("{}.log", self.name))
     }
 
     /// A file that the process has written below `.realmkeeper`, parsed.

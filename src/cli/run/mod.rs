@@ -5,6 +5,7 @@ pub(in crate::cli) mod clock;
 mod gauges;
 mod readiness;
 mod signals;
+mod store_watch;
 
 use std::{future::Future, io::IsTerminal, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(in crate::cli) use announce::Announce;
 
-use self::readiness::ReadyWhen;
+use self::{readiness::ReadyWhen, store_watch::StoreWatch};
 use super::{LogFormat, ServerOptions};
 use crate::{
     provider::{
@@ -134,7 +135,10 @@ impl House {
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         let mut controller = tokio::spawn(controller(working.clone()));
-        let ready = ReadyWhen::new(self.registry.clone(), self.clock.clone(), draining.clone());
+        let watch = Arc::new(StoreWatch::new(self.store.clone()));
+        watch.ask().await;
+        tasks.spawn(watch.clone().run(working.clone()));
+        let ready = ReadyWhen::new(self.registry.clone(), self.clock.clone(), draining.clone(), watch);
         let management = Management::new(self.metrics.clone(), move || ready.look());
         let management = Server::new(management, Limits::default());
         tasks.spawn(management.run(self.management, working.clone()));
