@@ -116,7 +116,7 @@ pub(crate) fn location(uri: &str) -> String {
 
 /// True where it is accepted.
 pub(crate) fn id_token_hint(token: &str, client_id: Option<&str>) -> bool {
-    matches!(id_token_hint::verify(&PROVIDER.realm(), token, client_id, PROVIDER.now()), Ok(Some(_)))
+    id_token_hint::verify(&PROVIDER.realm(), token, client_id, PROVIDER.now()).is_ok_and(|hint| hint.ours().is_some())
 }
 
 /// True where it gets a token.
