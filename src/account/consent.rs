@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{find, owned, payload};
 use crate::{
-    realm::{Client, Realm},
+    realm::{Client, Realm, Settings},
     store::{Artifact, Change, IdHash, Kind, Store, StoreError},
 };
 
@@ -23,6 +23,9 @@ const TOUCH_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
 pub struct Consent {
     scopes: BTreeSet<String>,
     resources: BTreeSet<String>,
+    /// Claims that were asked for one by one, beyond those of the scopes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    claims: BTreeSet<String>,
     /// `client_id`; none where an earlier version wrote it and it has not been used since.
     #[serde(default)]
     client: Option<String>,
@@ -30,6 +33,17 @@ pub struct Consent {
     granted_at: Option<Timestamp>,
     #[serde(default)]
     used_at: Option<Timestamp>,
+}
+
+/// What a client asks a person for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// Scopes.
+    pub scopes: Vec<&'a str>,
+    /// Resource servers (RFC 8707).
+    pub resources: Vec<&'a str>,
+    /// Claims, one by one, beyond those of the scopes.
+    pub claims: BTreeSet<&'a str>,
 }
 
 impl Consent {
@@ -48,24 +62,21 @@ impl Consent {
         Ok(found.map(|(consent, _)| consent).unwrap_or_default())
     }
 
-    /// True where it covers all of this.
-    pub fn covers<'a>(
-        &self,
-        scopes: impl IntoIterator<Item = &'a str>,
-        resources: impl IntoIterator<Item = &'a str>,
-    ) -> bool {
-        scopes.into_iter().all(|scope| self.scopes.contains(scope))
-            && resources.into_iter().all(|resource| self.resources.contains(resource))
+    /// True where it covers all of this. A claim is covered by the scope that releases it too.
+    pub fn covers(&self, settings: &Settings, asked: &Asked<'_>) -> bool {
+        let releases = |scope: &String, claim: &str| settings.scope(scope).is_some_and(|scope| scope.releases(claim));
+        let has_claim =
+            |claim: &str| self.claims.contains(claim) || self.scopes.iter().any(|scope| releases(scope, claim));
+        asked.scopes.iter().all(|scope| self.scopes.contains(*scope))
+            && asked.resources.iter().all(|resource| self.resources.contains(*resource))
+            && asked.claims.iter().all(|claim| has_claim(claim))
     }
 
     /// Adds to it.
-    pub fn extend<'a>(
-        &mut self,
-        scopes: impl IntoIterator<Item = &'a str>,
-        resources: impl IntoIterator<Item = &'a str>,
-    ) {
-        self.scopes.extend(scopes.into_iter().map(str::to_owned));
-        self.resources.extend(resources.into_iter().map(str::to_owned));
+    pub fn extend(&mut self, asked: &Asked<'_>) {
+        self.scopes.extend(asked.scopes.iter().map(|scope| (*scope).to_owned()));
+        self.resources.extend(asked.resources.iter().map(|resource| (*resource).to_owned()));
+        self.claims.extend(asked.claims.iter().map(|claim| (*claim).to_owned()));
     }
 
     /// Remembers it for a year.
@@ -136,6 +147,11 @@ impl Consent {
     /// The resource servers (RFC 8707).
     pub fn resources(&self) -> impl Iterator<Item = &str> {
         self.resources.iter().map(String::as_str)
+    }
+
+    /// The claims that were asked for one by one, beyond those of the scopes.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        self.claims.iter().map(String::as_str)
     }
 
     /// When the person agreed first.

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schema::{
-    Cidr, ClaimName, Expression, HostName, HostPattern, Issuer, Line, ResourcePattern, ScopeToken, cel, cel_at,
+    Cidr, ClaimName, Expression, FetchedUri, HostName, HostPattern, Issuer, Line, ResourcePattern, ScopeToken, cel,
+    cel_at,
 };
 use super::{
     ClientRegistration, Duration, DurationOrZero, GrantType, KeyAlgorithm, KeyState, Namespaces, ResponseType,
@@ -91,6 +92,10 @@ pub struct RealmSpec {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub claims: Vec<CustomClaim>,
+    /// Claims that somebody else vouches for (OpenID Connect Core section 5.6.2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub claim_sources: Vec<ClaimSource>,
     /// What may attach to this Realm, and what it may ask for.
     pub allowed: Allowed,
     /// Who may register clients by themselves, and which. Default: nobody.
@@ -361,7 +366,7 @@ pub struct CustomScope {
         concat!(
             "!(self.name in ['iss', 'sub', 'aud', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'auth_time', 'acr', 'amr', 'azp',",
             " 'at_hash', 'c_hash', 's_hash', 'sid', 'client_id', 'scope', 'cnf', 'act', 'may_act', 'events', 'active',",
-            " 'token_type'])",
+            " 'token_type', '_claim_names', '_claim_sources'])",
         ),
         "this claim belongs to the protocol and can't be computed",
     )]))
@@ -373,6 +378,68 @@ pub struct CustomClaim {
     /// A CEL expression over `user`, `client` and `request`; the claim is left out where it fails or gives null.
     #[schemars(with = "Expression")]
     pub expression: String,
+}
+
+/// Somebody else who vouches for claims, a Claims Provider (OpenID Connect Core section 5.6.2). Tokens and UserInfo name it in
+/// `_claim_names` and `_claim_sources`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(
+    inline,
+    extend("x-kubernetes-validations" = cel(&[(
+        "has(self.aggregated) != has(self.distributed)",
+        "claims are either aggregated or distributed: give one of them",
+    )]))
+)]
+pub struct ClaimSource {
+    /// Its name in `_claim_sources`.
+    #[schemars(with = "ClaimName")]
+    pub name: String,
+    /// The claims that it vouches for. As others they are given by a scope that lists them.
+    #[schemars(with = "Vec<ClaimName>", length(min = 1, max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub claims: Vec<String>,
+    /// It has signed them: the JWT is given to the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregated: Option<AggregatedClaims>,
+    /// It has them: the client is told where to fetch them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distributed: Option<DistributedClaims>,
+}
+
+/// Claims in a JWT of somebody else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct AggregatedClaims {
+    /// A CEL expression over `user`, `client` and `request` that gives the JWT, such as `user.attributes.clearance[0]`. It can't be taken
+    /// apart: a client gets it that gets all of `claims`.
+    #[schemars(with = "Expression")]
+    pub jwt_expression: String,
+}
+
+/// Claims that the client fetches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(
+    inline,
+    extend("x-kubernetes-validations" = cel(&[(
+        "!(has(self.accessTokenExpression) && has(self.accessTokenSecretRef))",
+        "the access token is computed or stands in a Secret: give one of accessTokenExpression and accessTokenSecretRef, or neither",
+    )]))
+)]
+pub struct DistributedClaims {
+    /// Where the client fetches them, as a JWT.
+    #[schemars(with = "FetchedUri")]
+    pub endpoint: String,
+    /// A CEL expression over `user`, `client` and `request` that gives the access token of the person there. Where it gives none, this
+    /// source is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Expression>")]
+    pub access_token_expression: Option<String>,
+    /// The Secret with the one access token for everybody (entry `token`), in the Realm's namespace and with the label
+    /// realmkeeper.dev/readable. Clients get to see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_secret_ref: Option<SecretRef>,
 }
 
 /// What may attach to a Realm, and what it may ask for: the Realm's half of a handshake of which the other half is

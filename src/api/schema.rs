@@ -184,8 +184,10 @@ strings! {
     KeyId: 1..=256, &[VISIBLE_ASCII];
     /// Base64url of a part of a key (RFC 7518 section 6).
     KeyPart: 1..=4096, &[("self.matches('^[A-Za-z0-9_-]+$')", "must be base64url without padding")];
-    /// The value of a person's attribute.
-    AttributeValue: 0..=1024, &[];
+    /// A text of several lines.
+    Lines: 0..=1024, &[];
+    /// The value of a person's attribute: long enough for a JWT.
+    AttributeValue: 0..=8192, &[];
     /// A birthday (OpenID Connect Core 1.0 section 5.1).
     Birthdate: 4..=10, &[
         ("self.matches('^[0-9]{4}(-[0-9]{2}-[0-9]{2})?$')", "must be YYYY, or YYYY-MM-DD with 0000 for a year left out"),

@@ -5,7 +5,9 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{AttributeValue, Birthdate, EmailAddress, LanguageTag, Line, Subject, Username, WebUri, cel_at};
+use super::schema::{
+    AttributeValue, Birthdate, EmailAddress, LanguageTag, Line, Lines, Subject, Timestamp, Username, WebUri, cel_at,
+};
 use super::{RealmRef, SecretRef};
 
 /// A person of a Realm. No password stands here, ever; and what changes at run time (failures, sessions) lives in the store.
@@ -150,11 +152,65 @@ pub struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Line>")]
     pub phone_number: Option<String>,
-    /// Whether the telephone number is known to be the person's. Default false.
+    /// Whether the telephone number is known to be the person's. It is only told of a number that begins with + and the country (E.164),
+    /// as OpenID Connect Core section 5.1 requires. Default false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub phone_number_verified: bool,
     /// The postal address (OpenID Connect Core section 5.1.1).
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// The claim updated_at: when all this was last changed, such as 2027-01-31T12:00:00Z.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Timestamp>")]
+    pub updated_at: Option<String>,
+    /// What people read, in other languages and scripts (OpenID Connect Core section 5.2): the claims `name#de` and so on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["locale"]))]
+    pub localized: Vec<LocalizedProfile>,
+}
+
+/// What people read of a person, in one language or script (OpenID Connect Core section 5.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct LocalizedProfile {
+    /// The language (BCP 47), such as fr-CA or ja-Kana-JP: what stands behind the `#` of the claim.
+    #[schemars(with = "LanguageTag")]
+    pub locale: String,
+    /// The whole name, as it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Line>")]
+    pub name: Option<String>,
+    /// Given names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Line>")]
+    pub given_name: Option<String>,
+    /// Family names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Line>")]
+    pub family_name: Option<String>,
+    /// Middle names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Line>")]
+    pub middle_name: Option<String>,
+    /// The casual name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Line>")]
+    pub nickname: Option<String>,
+    /// The URL of the profile page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<WebUri>")]
+    pub profile: Option<String>,
+    /// The URL of the web page or blog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<WebUri>")]
+    pub website: Option<String>,
+    /// The gender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Line>")]
+    pub gender: Option<String>,
+    /// The postal address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
 }
 
@@ -165,11 +221,11 @@ pub struct Profile {
 pub struct Address {
     /// The whole address, as it stands on a label; may have several lines.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<AttributeValue>")]
+    #[schemars(with = "Option<Lines>")]
     pub formatted: Option<String>,
     /// The street, with number and all; may have several lines.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<AttributeValue>")]
+    #[schemars(with = "Option<Lines>")]
     pub street_address: Option<String>,
     /// The city.
     #[serde(skip_serializing_if = "Option::is_none")]

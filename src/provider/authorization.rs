@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::ClaimsRequest;
 use crate::realm::Client;
 
 /// What a person has authorised a client to do: what every token of a family says, from the code to the last refresh.
@@ -28,8 +29,14 @@ pub struct Authorization {
     pub nonce: Option<String>,
     /// `sid` of the SSO session (Front-Channel Logout section 3).
     pub sid: Option<String>,
-    /// `ui_locales` or `claims_locales`, for the claim rules' `request`.
+    /// `claims_locales` or `ui_locales`, for the claim rules' `request`.
     pub locale: Option<String>,
+    /// Claims that were asked for one by one (OpenID Connect Core section 5.5).
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
+    /// `claims_locales`: the languages of claims (section 5.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims_locales: Option<String>,
 }
 
 impl Authorization {

@@ -1,5 +1,7 @@
 //! The consent page (OpenID Connect Core section 3.1.2.4): who asks for what, and nothing happens before the person agrees.
 
+use std::borrow::Cow;
+
 use axum::{
     body::Body,
     http::{Request, Response, StatusCode},
@@ -11,7 +13,11 @@ use super::{
     pages::{self, ConsentPage, Texts},
     under_way::UnderWay,
 };
-use crate::{account::consent::Consent, realm::Realm, store::StoreError};
+use crate::{
+    account::consent::Consent,
+    realm::{Realm, Scope},
+    store::StoreError,
+};
 
 const PATH: &str = "/consent";
 
@@ -62,19 +68,22 @@ async fn remember(under_way: &mut UnderWay<'_>, subject: &str) -> Result<(), Sto
     let call = under_way.visit.call;
     let (store, request) = (&*call.provider.store, &under_way.request);
     let mut consent = Consent::find(store, &call.realm, subject, &request.client, call.now).await?;
-    consent.extend(request.scopes.iter().map(|scope| &**scope), request.resources.iter().map(String::as_str));
+    consent.extend(&authorize::asked(&call.realm.settings, request));
     consent.remember(store, &call.realm, subject, &request.client, call.now).await?;
     under_way.interaction.consent(store, &call.realm, subject, call.now).await
 }
 
 fn consent_page(under_way: &UnderWay<'_>) -> Response<Body> {
     let (Some(person), Some(user)) = (under_way.person(), under_way.user()) else { return under_way.outdated(PATH) };
-    let realm = under_way.visit.realm();
+    let (realm, texts) = (under_way.visit.realm(), under_way.texts());
+    let asked = authorize::asked(&realm.settings, &under_way.request);
+    let scopes = asked.scopes.iter().map(|scope| Cow::Borrowed(wish(realm, texts, scope)));
+    let wishes = scopes.chain(asked.claims.iter().map(|claim| claim_wish(realm, texts, claim))).collect();
     let page = ConsentPage {
         frame: under_way.visit.frame(),
         client: under_way.asker(),
         person,
-        wishes: under_way.request.scopes.iter().map(|scope| wish(realm, under_way.texts(), scope)).collect(),
+        wishes,
         resources: &under_way.request.resources,
         action: under_way.url(PATH),
         switch: format!("{}&account=other", under_way.url("/login")),
@@ -90,6 +99,16 @@ pub(super) fn wish<'u>(realm: &'u Realm, texts: &'static Texts, name: &'u str) -
         Some((_, text)) => text,
         None => realm.settings.scope(name).map_or(name, |scope| &*scope.description),
     }
+}
+
+/// What it means to learn one claim: a standard one in the page's language; one that has a scope to itself as the Realm describes that;
+/// another by its name.
+pub(super) fn claim_wish<'u>(realm: &'u Realm, texts: &'static Texts, name: &'u str) -> Cow<'u, str> {
+    let standard = || texts.claims.iter().find(|(standard, _)| *standard == name).map(|(_, text)| Cow::Borrowed(*text));
+    let has_it_alone = |scope: &&Scope| matches!(&*scope.claims, [only] if **only == *name);
+    let described = || realm.settings.scopes.iter().find(has_it_alone).map(|scope| wish(realm, texts, &scope.name));
+    let named = || Cow::Owned(format!("{}{name}{}", texts.claim.0, texts.claim.1));
+    standard().or_else(|| described().map(Cow::Borrowed)).unwrap_or_else(named)
 }
 
 #[cfg(test)]

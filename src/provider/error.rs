@@ -55,6 +55,8 @@ pub enum ErrorCode {
     InvalidRequestObject,
     /// OpenID Connect Core section 3.1.2.6.
     RegistrationNotSupported,
+    /// OpenID Connect Core Error Code `unmet_authentication_requirements` section 1.
+    UnmetAuthenticationRequirements,
     /// RFC 7591 section 3.2.2.
     InvalidRedirectUri,
     /// RFC 7591 section 3.2.2.
@@ -65,7 +67,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them, in order of declaration.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -88,6 +90,7 @@ impl ErrorCode {
         Self::InvalidRequestUri,
         Self::InvalidRequestObject,
         Self::RegistrationNotSupported,
+        Self::UnmetAuthenticationRequirements,
         Self::InvalidRedirectUri,
         Self::InvalidSoftwareStatement,
         Self::UnapprovedSoftwareStatement,
@@ -118,6 +121,7 @@ impl ErrorCode {
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::InvalidRequestObject => "invalid_request_object",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidSoftwareStatement => "invalid_software_statement",
             Self::UnapprovedSoftwareStatement => "unapproved_software_statement",

@@ -25,7 +25,7 @@ use crate::{
         lockout::{self, Admission, Attempt},
         session::{Session, SignIn},
     },
-    realm::{Password, User},
+    realm::{KnownAs, Password, User},
     secret::Secret,
     store::StoreError,
     telemetry::SignInOutcome,
@@ -272,14 +272,16 @@ fn name_to_begin_with(under_way: &UnderWay<'_>) -> String {
         return String::new();
     }
     let request = &under_way.request;
-    let meant = match &request.meant {
-        authorize::Meant::Subject(known) => match known.public() {
-            Some(subject) => under_way.visit.call.realm.user(subject).map(|user| &**user),
-            // Whose a pairwise subject is can be tried on who is there, and looked up nowhere.
-            None => under_way.user().filter(|user| known.is(&user.subject)),
-        },
-        _ => None,
+    let claimed = || request.claims.subject().map(|sub| KnownAs::by(&request.client, sub));
+    let known = match &request.meant {
+        authorize::Meant::Subject(known) => Some(known.clone()),
+        _ => claimed(),
     };
+    let meant = known.and_then(|known| match known.public() {
+        Some(subject) => under_way.visit.call.realm.user(subject).map(|user| &**user),
+        // Whose a pairwise subject is can be tried on who is there, and looked up nowhere.
+        None => under_way.user().filter(|user| known.is(&user.subject)),
+    });
     match (meant, &request.login_hint) {
         (Some(user), _) => user.username.to_string(),
         (None, Some(hint)) => hint.clone(),

@@ -6,6 +6,7 @@ mod authorization;
 mod authorize;
 mod cache;
 mod call;
+mod claims_request;
 mod client_auth;
 #[cfg(test)]
 mod conformance;
@@ -57,6 +58,7 @@ use tokio::sync::Notify;
 
 pub use authorization::{Authorization, CodePayload};
 pub use call::{Call, Peer};
+pub use claims_request::{ClaimWish, ClaimsRequest};
 pub use client_auth::JwksCache;
 pub use endpoint::Endpoint;
 pub use error::{ErrorCode, OAuthError};

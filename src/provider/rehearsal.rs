@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Authorization, Call, Endpoint, OAuthError, Params, Peer, Provider,
+    Authorization, Call, ClaimsRequest, Endpoint, OAuthError, Params, Peer, Provider,
     authorize::{self, AuthorizationRequest, Next, Person, Refusal, Sight, Stop, Unresolved},
     steps::{Step, Steps},
     tokens::{self, Grant, GrantPayload, Inactive, Keys, OwnClaims},
@@ -226,6 +226,8 @@ fn presumed(realm: &Realm, claims: &OwnClaims) -> Option<Grant> {
         nonce: None,
         sid: None,
         locale: None,
+        claims: ClaimsRequest::default(),
+        claims_locales: None,
     };
     let payload = GrantPayload { authorization, grant_id: grant_id.to_owned(), refresh_until: None, password: None };
     Some(Grant { payload, session: None, expires_at: Timestamp::from_second(claims.exp).ok()? })

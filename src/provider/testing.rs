@@ -30,7 +30,7 @@ pub(crate) use self::{
     keys::{decryption_key, full_keyring, keyring, signer, signer_jwks},
     realms::{RealmBuilder, UserBuilder, open_registration, realm, user},
 };
-use super::{Authorization, Call, CodePayload, Endpoint, Peer, Provider};
+use super::{Authorization, Call, ClaimsRequest, CodePayload, Endpoint, Peer, Provider};
 use crate::{
     account::PasswordPool,
     realm::{ObjectName, Realm},
@@ -274,6 +274,8 @@ pub(crate) fn authorization(client: &str, username: &str, scopes: &str) -> Autho
         nonce: Some("n-0S6_WzA2Mj".to_owned()),
         sid: Some(format!("sid-{username}")),
         locale: None,
+        claims: ClaimsRequest::default(),
+        claims_locales: None,
     }
 }
 

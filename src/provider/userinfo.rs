@@ -15,7 +15,7 @@ use crate::{
     telemetry::request::set_client,
 };
 
-/// Answers with the claims that the access token's scopes release.
+/// Answers with the claims that the access token's scopes release, and those that were asked for one by one.
 pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body> {
     let answer = match token(request).await {
         Ok(Some(token)) => answer(call, &token).await,
@@ -72,7 +72,7 @@ async fn answer(call: &Call, token: &str) -> Result<Answer, OAuthError> {
     set_client(&active.owner.client.id);
     let person = Some((&**user, grant.authorization()));
     let request = ClaimRequest { realm: &call.realm, client: &active.owner.client, person, scopes: &scopes };
-    let mut claims = claims(&request, Purpose::Identity);
+    let mut claims = claims(&request, Purpose::UserInfo);
     claims.insert("sub".to_owned(), Value::from(&*call.realm.subject_for(&active.owner.client, user)));
     protected(call, &active.owner.client, claims).await
 }

@@ -6,6 +6,8 @@ use cel::{
 };
 use serde_json::{Map, Value};
 
+use super::split_tag;
+
 /// Expressions are refused when longer than this many bytes.
 pub const MAX_EXPRESSION_LENGTH: usize = 1024;
 /// `map`, `filter`, `all`, `exists` and `exists_one` may stand in one another this deep: with every list of a resource bounded, so is
@@ -16,6 +18,10 @@ pub const MAX_CLAIM_LENGTH: usize = 8 * 1024;
 
 const VARIABLES: [&str; 3] = ["user", "client", "request"];
 
+/// A CEL expression over `user`, `client` and `request`, compiled once and bounded in its cost.
+#[derive(Debug)]
+pub(super) struct Expression(Program);
+
 /// The claim rules of a realm, each compiled once.
 #[derive(Debug, Default)]
 pub struct ClaimRules(Vec<ClaimRule>);
@@ -23,7 +29,7 @@ pub struct ClaimRules(Vec<ClaimRule>);
 #[derive(Debug)]
 struct ClaimRule {
     name: Arc<str>,
-    program: Program,
+    expression: Expression,
 }
 
 /// Why a claim rule can't be used.
@@ -46,8 +52,9 @@ pub enum InvalidClaimRule {
     Reserved(String),
 }
 
-/// Claims that no rule may set: those of the tokens themselves (RFC 7519 section 4.1, OpenID Connect Core section 2, RFC 9068).
-pub const RESERVED_CLAIMS: [&str; 21] = [
+/// Claims that no rule may set: those of the tokens themselves (RFC 7519 section 4.1, OpenID Connect Core section 2, RFC 9068),
+/// and those that tell of others (OpenID Connect Core section 5.6.2).
+pub const RESERVED_CLAIMS: [&str; 23] = [
     "iss",
     "sub",
     "aud",
@@ -69,7 +76,31 @@ pub const RESERVED_CLAIMS: [&str; 21] = [
     "cnf",
     "act",
     "may_act",
+    "_claim_names",
+    "_claim_sources",
 ];
+
+/// The variables of an expression.
+#[derive(Debug, Clone, Copy)]
+pub struct Variables<'a> {
+    /// `user`; null where a client acts for itself.
+    pub user: &'a Value,
+    /// `client`.
+    pub client: &'a Value,
+    /// `request`.
+    pub request: &'a Value,
+}
+
+impl Variables<'_> {
+    /// None where a value is nothing that CEL knows.
+    pub(super) fn context(&self) -> Option<Context<'static>> {
+        let mut context = Context::default();
+        for (name, value) in VARIABLES.iter().zip([self.user, self.client, self.request]) {
+            context.add_variable(*name, value).ok()?;
+        }
+        Some(context)
+    }
+}
 
 impl ClaimRules {
     /// Compiles rules, each a claim's name and its expression. On error, the index of the first rule that is wrong comes with it.
@@ -91,46 +122,61 @@ impl ClaimRules {
         self.0.is_empty()
     }
 
-    /// Evaluates the rules that `wanted` accepts over the variables `user`, `client` and `request` and adds their claims to `into`. A
-    /// rule that fails (a missing attribute) or gives null adds nothing.
-    pub fn evaluate(&self, wanted: impl Fn(&str) -> bool, variables: [&Value; 3], into: &mut Map<String, Value>) {
-        let mut context = Context::default();
-        for (name, value) in VARIABLES.iter().zip(variables) {
-            if context.add_variable(*name, value).is_err() {
-                return;
-            }
-        }
+    /// Evaluates the rules that `wanted` accepts and adds their claims to `into`. A rule that fails (a missing attribute) or gives null
+    /// adds nothing.
+    pub fn evaluate(&self, wanted: impl Fn(&str) -> bool, variables: Variables<'_>, into: &mut Map<String, Value>) {
+        let Some(context) = variables.context() else { return };
         for rule in self.0.iter().filter(|rule| wanted(&rule.name)) {
-            let Some(value) = rule.program.execute(&context).ok().and_then(|value| value.json().ok()) else { continue };
-            if !value.is_null() && value.to_string().len() <= MAX_CLAIM_LENGTH {
-                into.insert(rule.name.to_string(), value);
-            }
+            let value = rule.expression.evaluate(&context);
+            into.extend(value.map(|value| (rule.name.to_string(), value)));
         }
     }
 }
 
+impl Expression {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// [`InvalidClaimRule`] says what to mend.
+    pub(super) fn compile(text: &str) -> Result<Self, InvalidClaimRule> {
+        if text.len() > MAX_EXPRESSION_LENGTH {
+            return Err(InvalidClaimRule::TooLong);
+        }
+        let program = Program::compile(text).map_err(|errors| InvalidClaimRule::Syntax(errors.to_string()))?;
+        let mut bound = BTreeSet::new();
+        if depth(program.expression(), &mut bound) > MAX_COMPREHENSION_DEPTH {
+            return Err(InvalidClaimRule::TooCostly);
+        }
+        let unknown = program
+            .references()
+            .variables()
+            .into_iter()
+            .find(|name| !VARIABLES.contains(name) && !bound.contains(*name) && !name.starts_with('@'))
+            .map(str::to_owned);
+        match unknown {
+            Some(variable) => Err(InvalidClaimRule::UnknownVariable(variable)),
+            None => Ok(Self(program)),
+        }
+    }
+
+    /// None where it fails, gives null, or more than [`MAX_CLAIM_LENGTH`] bytes.
+    pub(super) fn evaluate(&self, context: &Context<'_>) -> Option<Value> {
+        let value = self.0.execute(context).ok()?.json().ok()?;
+        (!value.is_null() && value.to_string().len() <= MAX_CLAIM_LENGTH).then_some(value)
+    }
+}
+
+/// A claim that the provider sets by itself can't be computed, in no language.
+pub(super) fn check_name(name: &str) -> Result<(), InvalidClaimRule> {
+    match RESERVED_CLAIMS.contains(&split_tag(name).0) {
+        true => Err(InvalidClaimRule::Reserved(name.to_owned())),
+        false => Ok(()),
+    }
+}
+
 fn compile_rule(name: &str, expression: &str) -> Result<ClaimRule, InvalidClaimRule> {
-    if RESERVED_CLAIMS.contains(&name) {
-        return Err(InvalidClaimRule::Reserved(name.to_owned()));
-    }
-    if expression.len() > MAX_EXPRESSION_LENGTH {
-        return Err(InvalidClaimRule::TooLong);
-    }
-    let program = Program::compile(expression).map_err(|errors| InvalidClaimRule::Syntax(errors.to_string()))?;
-    let mut bound = BTreeSet::new();
-    if depth(program.expression(), &mut bound) > MAX_COMPREHENSION_DEPTH {
-        return Err(InvalidClaimRule::TooCostly);
-    }
-    let unknown = program
-        .references()
-        .variables()
-        .into_iter()
-        .find(|name| !VARIABLES.contains(name) && !bound.contains(*name) && !name.starts_with('@'))
-        .map(str::to_owned);
-    match unknown {
-        Some(variable) => Err(InvalidClaimRule::UnknownVariable(variable)),
-        None => Ok(ClaimRule { name: name.into(), program }),
-    }
+    check_name(name)?;
+    Ok(ClaimRule { name: name.into(), expression: Expression::compile(expression)? })
 }
 
 /// How deep comprehensions nest; collects the variables that they bind.
@@ -167,13 +213,14 @@ fn entry_depth(entry: &cel::common::ast::EntryExpr, bound: &mut BTreeSet<String>
 mod tests {
     use serde_json::{Map, Value, json};
 
-    use super::{ClaimRules, InvalidClaimRule};
+    use super::{ClaimRules, InvalidClaimRule, Variables};
 
     fn evaluate(expression: &str) -> Option<Value> {
         let rules = ClaimRules::compile([("claim", expression)]).unwrap();
         let user = json!({"username": "ada", "attributes": {"department": ["maths"]}, "groups": ["a", "bb"]});
         let mut claims = Map::new();
-        rules.evaluate(|_| true, [&user, &json!({"id": "app"}), &json!({})], &mut claims);
+        let variables = Variables { user: &user, client: &json!({"id": "app"}), request: &json!({}) };
+        rules.evaluate(|_| true, variables, &mut claims);
         claims.remove("claim")
     }
 

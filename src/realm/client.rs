@@ -15,8 +15,10 @@ use jiff::Timestamp;
 
 use super::{
     AuthenticationDefaults, ClientId, LogoutPolicy, ObjectName, Presentations, Protection, RedirectUri,
-    RequestObjectPolicy, SubjectPolicy, TokenPolicy, User,
+    RequestObjectPolicy, Settings, SubjectPolicy, TokenPolicy, User,
+    claims::RESERVED_CLAIMS,
     registration::{Registration, RegistrationUse},
+    split_tag,
 };
 use crate::{
     jose::{JwsAlgorithm, foreign::ForeignKeys},
@@ -85,6 +87,13 @@ impl Client {
     /// True where it may use the grant.
     pub fn may_use(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+    }
+
+    /// True where it may be told this claim, in whatever language: one of the scopes that it may ask for releases it, and it is none that
+    /// tokens have by themselves.
+    pub fn may_learn(&self, settings: &Settings, claim: &str) -> bool {
+        !RESERVED_CLAIMS.contains(&split_tag(claim).0)
+            && settings.scopes.iter().any(|scope| scope.releases(claim) && self.scopes.contains(&scope.name))
     }
 
     /// True where this user may sign in to it, and its tokens for that user stay valid.

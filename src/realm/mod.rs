@@ -1,12 +1,14 @@
 //! The hall between the wings: what the controller publishes and the provider reads. Values that can't be wrong, no
 //! Kubernetes and no HTTP.
 
+mod claim_sources;
 /// The CEL claim rules of a realm.
 pub mod claims;
 mod client;
 mod client_metadata;
 mod issuer;
 mod keyring;
+mod language;
 mod name;
 mod password_change;
 mod password_hash;
@@ -21,8 +23,9 @@ mod user;
 /// Trust in the tokens of a cluster's ServiceAccounts.
 pub mod workload;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+pub use claim_sources::{ClaimSource, ClaimSources, ForeignClaims, is_bearer_token};
 pub use client::{
     AuthMethod, Client, ClientAuthentication, ClientKeys, ClientSecret, Consent, GrantType, Incarnation, LastUse,
     ResponseType,
@@ -33,6 +36,7 @@ pub use client_metadata::{
 };
 pub use issuer::{InvalidIssuer, Issuer};
 pub use keyring::{Key, Keyring, MAX_JWKS_AGE, Recipient};
+pub use language::{canonical_tag, is_within, nearest, split_tag, tagged};
 pub use name::{ClientId, ObjectName, Subject};
 pub use password_change::{PasswordChange, PasswordNotWritten, PasswordWriter};
 pub use password_hash::{Argon2Variant, HashFunction, InvalidPasswordHash, MAX_MEMORY_KIB, PasswordHash};
@@ -45,6 +49,8 @@ pub use settings::{
 };
 pub use subject::{KnownAs, MIN_SALT_LENGTH, Pairwise, PairwiseSalt, SubjectPolicy, SubjectType};
 pub use user::{Password, User};
+
+use crate::secret::Secret;
 
 /// A map whose copy is cheap and shares structure: to change one client costs that client, not the realm.
 pub type Map<K, V> = rpds::HashTrieMapSync<K, V>;
@@ -71,6 +77,8 @@ pub struct Realm {
     pub usernames: Map<Arc<str>, Subject>,
     /// The tokens that let their holders register clients.
     pub initial_access_tokens: Arc<[registration::InitialAccessToken]>,
+    /// The access tokens that clients fetch distributed claims with, by the name of the source, where a Secret holds it.
+    pub claim_source_tokens: Arc<BTreeMap<Arc<str>, Secret>>,
 }
 
 impl Realm {

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use super::split_tag;
+
 /// A scope that a realm knows (RFC 6749 section 3.3) and the claims that it releases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
@@ -9,6 +11,14 @@ pub struct Scope {
     pub description: Arc<str>,
     /// Names of the claims that it releases, beside those that the standard says.
     pub claims: Arc<[Arc<str>]>,
+}
+
+impl Scope {
+    /// True where it releases the claim, in whatever language (`name#de`).
+    pub fn releases(&self, claim: &str) -> bool {
+        let base = split_tag(claim).0;
+        self.claims.iter().any(|released| **released == *claim || **released == *base)
+    }
 }
 
 /// The scopes of every realm: OpenID Connect Core sections 5.4 and 11, and `groups`; name and claims.

@@ -2,7 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{GrantType, ResponseType, Scope, SubjectType, claims::ClaimRules, registration::RegistrationPolicy};
+use super::{
+    ClaimSources, GrantType, ResponseType, Scope, SubjectType, claims::ClaimRules, registration::RegistrationPolicy,
+};
 use crate::jose::Algorithm;
 
 /// A Realm's spec, parsed; shared by every published value of the realm until the spec changes.
@@ -30,6 +32,8 @@ pub struct Settings {
     pub scopes: Vec<Scope>,
     /// CEL claims.
     pub claims: ClaimRules,
+    /// Who else vouches for claims.
+    pub claim_sources: ClaimSources,
     /// Grant types that the realm allows at all, in the order of metadata.
     pub grant_types: Vec<GrantType>,
     /// Response types that the realm allows at all.

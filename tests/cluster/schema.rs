@@ -75,6 +75,13 @@ fn good() -> Vec<Value> {
             },
             "scopes": [{"name": "department", "description": "Your department", "claims": ["department"]}],
             "claims": [{"name": "department", "expression": "user.attributes.department[0]"}],
+            "claimSources": [
+                {"name": "people", "claims": ["level"], "aggregated": {"jwtExpression": "user.attributes.level[0]"}},
+                {"name": "bank", "claims": ["iban"], "distributed": {"endpoint": "https://bank.example/claims",
+                    "accessTokenSecretRef": {"name": "bank-token"}}},
+                {"name": "shop", "claims": ["size"], "distributed": {"endpoint": "https://shop.example/claims",
+                    "accessTokenExpression": "user.attributes.shop[0]"}},
+            ],
             "allowed": {
                 "oidcClients": {"namespaces": {"from": "All"}, "grantTypes": ["authorization_code"], "responseTypes": ["code"],
                     "scopes": ["openid"], "redirectHosts": ["app.example.com", "*.example.com"],
@@ -113,7 +120,8 @@ fn good() -> Vec<Value> {
             json!({
                 "username": "ada@example.com", "subject": "7b0c", "enabled": false,
                 "profile": {"name": "Ada Lovelace", "birthdate": "0000-12-10", "locale": "en-GB", "website": "https://ada.example.com",
-                    "address": {"formatted": "12 St James's Square\nLondon"}},
+                    "address": {"formatted": "12 St James's Square\nLondon"}, "updatedAt": "2026-01-01T00:00:00Z",
+                    "localized": [{"locale": "ja-Kana-JP", "name": "エイダ", "address": {"country": "イギリス"}}]},
                 "email": {"address": "ada@example.com", "verified": true},
                 "attributes": {"department": ["maths", "engines"]}, "passwordSecretRef": {"name": "ada-login"},
             }),
@@ -208,6 +216,17 @@ fn realms() -> Vec<(&'static str, Value)> {
         (
             "this claim belongs to the protocol and can't be computed",
             realm(json!({"claims": [{"name": "sub", "expression": "'root'"}]})),
+        ),
+        (
+            "claims are either aggregated or distributed: give one of them",
+            realm(json!({"claimSources": [{"name": "a", "claims": ["b"]}]})),
+        ),
+        (
+            "the access token is computed or stands in a Secret: give one of accessTokenExpression and accessTokenSecretRef, or neither",
+            realm(
+                json!({"claimSources": [{"name": "a", "claims": ["b"], "distributed": {"endpoint": "https://a.example",
+                "accessTokenExpression": "'a'", "accessTokenSecretRef": {"name": "b"}}}]}),
+            ),
         ),
         (
             "must be a host name in lower case without scheme and port, or *. and a host name",

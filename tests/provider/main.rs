@@ -27,6 +27,7 @@ mod serve;
 mod suite;
 
 mod browser;
+mod claims;
 mod conformance;
 mod crash;
 mod go_relying_parties;

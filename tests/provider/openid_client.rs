@@ -39,7 +39,7 @@ async fn openid_client_runs_every_flow() {
     let output = output.expect("node is needed by this test: scripts/setup installs it");
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{said}\n--- and the provider:\n{}", serve.log());
-    assert!(said.contains("pass 8") && said.contains("fail 0"), "every test must have run:\n{said}");
+    assert!(said.contains("pass 9") && said.contains("fail 0"), "every test must have run:\n{said}");
 }
 
 #[tokio::test]

@@ -239,7 +239,8 @@ macro_rules! resource {
 
 resource!(Realm, RealmSpec, api::RealmStatus, |name, spec| {
     let tokens = spec.initial_access_tokens.iter().map(|token| &token.name);
-    spec.salt_secret.iter().chain(tokens).map(|reference| secret(name, reference)).collect()
+    let sources = spec.claim_source_secrets.iter().map(|source| &source.secret);
+    spec.salt_secret.iter().chain(tokens).chain(sources).map(|reference| secret(name, reference)).collect()
 });
 
 resource!(SigningKey, SigningKeySpec, api::SigningKeyStatus, |name, spec| {

@@ -39,6 +39,7 @@ impl Served {
                     users: Map::default(),
                     usernames: Map::default(),
                     initial_access_tokens: Arc::default(),
+                    claim_source_tokens: Arc::default(),
                 };
                 self.realms.insert(name.clone(), realm);
             }

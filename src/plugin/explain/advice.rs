@@ -21,6 +21,7 @@ pub fn request(gathered: &Gathered, realm: &Realm, params: &Params, step: &str, 
         ],
         "response_type" => response_type(client, realm, params),
         "scope" => scope(client, realm, params),
+        "acr" => vec!["the client must ask for another acr, or for it as a wish: without essential".to_owned()],
         "resource" => {
             let registered = list(client.audiences.iter());
             vec![format!("add it to spec.audiences of the OidcClient {name} (it has {registered})")]

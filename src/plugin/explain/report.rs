@@ -186,6 +186,8 @@ fn standard(step: &str) -> &'static str {
         "registration" => "OpenID Connect Core section 7.2.1",
         "response_type" => "RFC 6749 section 3.1.1",
         "scope" => "RFC 6749 section 3.3",
+        "claims" => "OpenID Connect Core section 5.5",
+        "acr" => "OpenID Connect Core section 5.5.1.1",
         "resource" => "RFC 8707 section 2",
         "nonce" | "prompt" | "max_age" | "id_token_hint" => "OpenID Connect Core section 3.1.2.1",
         "code_challenge" => "RFC 7636 section 4.3 (PKCE)",

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     account::{consent::Consent, owned},
-    provider::{Authorization, Call, CodePayload, tokens::GrantPayload},
+    provider::{Authorization, Call, CodePayload, authorize::beyond_scopes, tokens::GrantPayload},
     store::{Change, Kind, StoreError},
 };
 
@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Held {
     pub(super) scopes: BTreeSet<String>,
     pub(super) resources: BTreeSet<String>,
+    /// Claims that were asked for one by one.
+    pub(super) claims: BTreeSet<String>,
     /// Since when.
     pub(super) since: Option<Timestamp>,
     /// When it was last used, as far as that is known.
@@ -30,11 +32,14 @@ pub(super) async fn of_user(call: &Call, subject: &str) -> Result<BTreeMap<Strin
         let held = all.entry(client.to_owned()).or_default();
         held.scopes.extend(consent.scopes().map(str::to_owned));
         held.resources.extend(consent.resources().map(str::to_owned));
+        held.claims.extend(consent.claims().map(str::to_owned));
         held.note(consent.granted_at(), consent.used_at());
     }
     for (grant, _) in owned::<GrantPayload>(store, realm, Kind::Grant, subject, call.now).await? {
-        let Authorization { client_id, scopes, resources, auth_time, .. } = grant.authorization;
+        let Authorization { client_id, scopes, resources, claims, auth_time, .. } = grant.authorization;
         let held = all.entry(client_id).or_default();
+        let beyond = beyond_scopes(&realm.settings, &claims, scopes.iter().map(String::as_str));
+        held.claims.extend(beyond.into_iter().map(str::to_owned));
         held.scopes.extend(scopes);
         held.resources.extend(resources);
         let signed_in = Timestamp::from_second(auth_time).ok();

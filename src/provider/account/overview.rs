@@ -17,7 +17,7 @@ use crate::{
     account::session::Session,
     provider::{
         authorize::with_query,
-        consent::wish,
+        consent::{claim_wish, wish},
         pages::{self, App, Door, OwnPage, PasswordForm, Person, SessionRow, Texts, name_of},
         visit::Visit,
     },
@@ -92,9 +92,16 @@ fn app(visit: &Visit<'_>, here: &Here<'_>, id: String, held: Held) -> App {
     let (realm, texts) = (visit.realm(), visit.texts());
     let name = realm.client(&id).map_or_else(|| id.as_str().into(), |client| name_of(client, texts));
     let scopes = in_order(visit, &held);
+    // A claim that one of the scopes brings need not be told twice.
+    let is_brought = |claim: &str| {
+        let mut known = scopes.iter().filter_map(|scope| realm.settings.scope(scope));
+        known.any(|scope| scope.releases(claim))
+    };
+    let claims = held.claims.iter().filter(|claim| !is_brought(claim));
+    let claims = claims.map(|claim| claim_wish(realm, texts, claim).into_owned());
     App {
         name,
-        wishes: scopes.iter().map(|scope| wish(realm, texts, scope).to_owned()).collect(),
+        wishes: scopes.iter().map(|scope| wish(realm, texts, scope).to_owned()).chain(claims).collect(),
         resources: held.resources.into_iter().collect(),
         since: held.since.map(|at| texts.own.day(at)),
         used: held.used.map(|at| texts.own.day(at)),

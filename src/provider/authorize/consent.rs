@@ -3,10 +3,13 @@
 
 use jiff::Timestamp;
 
-use super::AuthorizationRequest;
+use super::{AuthorizationRequest, claims::beyond_scopes};
 use crate::{
-    account::{consent::Consent, interaction::Interaction},
-    realm::{self, Realm},
+    account::{
+        consent::{Asked, Consent},
+        interaction::Interaction,
+    },
+    realm::{self, Realm, Settings},
     store::{Store, StoreError},
 };
 
@@ -29,6 +32,15 @@ pub(super) async fn is_needed(
         return Ok(false);
     }
     let remembered = Consent::find(store, realm, subject, &request.client, now).await?;
+    Ok(!remembered.covers(&realm.settings, &asked(&realm.settings, request)))
+}
+
+/// What the person is asked for.
+pub(crate) fn asked<'r>(settings: &Settings, request: &'r AuthorizationRequest) -> Asked<'r> {
     let scopes = request.scopes.iter().map(|scope| &**scope);
-    Ok(!remembered.covers(scopes, request.resources.iter().map(String::as_str)))
+    Asked {
+        claims: beyond_scopes(settings, &request.claims, scopes.clone()),
+        scopes: scopes.collect(),
+        resources: request.resources.iter().map(String::as_str).collect(),
+    }
 }

@@ -1,6 +1,6 @@
 //! OpenID Connect Core section 3.1.2.1: `login_hint` fills the form in; `ui_locales` chooses the language, `display` the layout (see
 //! [`crate::provider::pages::Display`]). None is ever an error. `acr_values`, and a client's `default_acr_values`, are voluntary there, and
-//! there is one context class to give, so neither has a say in it; the ID token says which it was.
+//! there is one context class to give, so neither has a say in it ([`super::acr`]); the ID token says which it was.
 
 use crate::provider::Params;
 

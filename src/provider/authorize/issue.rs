@@ -123,7 +123,7 @@ fn code(
     Ok((code, Artifact { grant, ..artifact }))
 }
 
-/// What the scopes release stands in it only where nothing else brings it (section 5.4).
+/// What the scopes release stands in it only where nothing else brings it (section 5.4), what was asked for in it always (section 5.5).
 async fn id_token(
     call: &Call,
     request: &AuthorizationRequest,
@@ -132,7 +132,7 @@ async fn id_token(
 ) -> Result<String, OAuthError> {
     let is_alone = issued.code.is_none() && issued.access_token.is_none();
     let with = Companions {
-        purpose: if is_alone { Purpose::Identity } else { Purpose::FrontChannel },
+        purpose: if is_alone { Purpose::IdToken } else { Purpose::FrontChannel },
         nonce: request.nonce.as_deref(),
         access_token: issued.access_token.as_ref().map(|access| access.token.as_str()),
         code: issued.code.as_deref(),
@@ -160,6 +160,8 @@ fn authorization(request: &AuthorizationRequest, session: &Session) -> Authoriza
         amr: session.amr().to_vec(),
         nonce: request.nonce.clone(),
         sid: Some(session.sid().to_owned()),
-        locale: request.ui_locales.clone(),
+        locale: request.claims_locales.clone().or_else(|| request.ui_locales.clone()),
+        claims: request.claims.clone(),
+        claims_locales: request.claims_locales.clone(),
     }
 }

@@ -28,11 +28,13 @@ pub(crate) fn check(
     let Some(session) = session else { return Standing::SignIn };
     // Signed in since the request was made: that answers `prompt` and `max_age`, however long the rest of it takes.
     let is_fresh = interaction.is_some_and(|interaction| interaction.started_at() <= session.authenticated_at());
-    let is_meant = match &request.meant {
+    let is_hinted = match &request.meant {
         Meant::Anybody => true,
         Meant::Subject(known) => known.is(&session.subject()),
         Meant::Unvouched(known) => !request.prompt.none && known.is(&session.subject()),
     };
+    // Section 3.1.2.2: for a `sub` that is asked for there is an answer about that person, or none.
+    let is_meant = is_hinted && request.claims.is_for(&request.client.subject.shown(&session.subject()));
     match (is_meant, is_fresh) {
         (false, true) => return Standing::SomebodyElse,
         (false, false) => return Standing::SignIn,

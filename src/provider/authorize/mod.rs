@@ -6,13 +6,15 @@
 //! |---|---|
 //! | client, redirect URI | a page: nobody is sent anywhere |
 //! | request object | back to the client, where its redirect URI is known and right; else a page |
-//! | repeated parameters, signed requests, registration, response type, response mode, scope, resource, nonce, PKCE, prompt, max age, ID token hint | back to the client |
+//! | repeated parameters, signed requests, registration, response type, response mode, scope, claims, acr, resource, nonce, PKCE, prompt, max age, ID token hint | back to the client |
 //! | sign-in, choice of account | the sign-in page, or back to the client with `prompt=none` |
 //! | access | back to the client |
 //! | consent | the consent page, or back to the client with `prompt=none` |
 //! | what the response type asks for: code, access token, ID token | back to the client |
 
 mod access;
+mod acr;
+mod claims;
 mod client;
 mod consent;
 mod hints;
@@ -41,6 +43,8 @@ use axum::{
 use jiff::Timestamp;
 
 pub(crate) use self::{
+    claims::beyond_scopes,
+    consent::asked,
     id_token_hint::Meant,
     login::{Standing, check as check_login},
     reply::with_query,
@@ -232,9 +236,10 @@ pub(crate) async fn decide(
     let Person { session, interaction } = person;
     let session = match (check_login(request, session, interaction, now), request.prompt.none) {
         (Standing::Fine, _) => session.ok_or_else(|| refused(ErrorCode::LoginRequired, "nobody is signed in")),
-        (Standing::SomebodyElse, _) => {
-            Err(refused(ErrorCode::LoginRequired, "somebody else has signed in than the id_token_hint means"))
-        }
+        (Standing::SomebodyElse, _) => Err(refused(
+            ErrorCode::LoginRequired,
+            "somebody else has signed in than the request means, by id_token_hint or claims",
+        )),
         (_, true) => Err(refused(ErrorCode::LoginRequired, "the person must sign in")),
         (Standing::SignIn | Standing::SelectAccount, false) => {
             steps.asks("sign_in");

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    ResponseMode, client, hints, id_token_hint,
+    ResponseMode, acr, claims, client, hints, id_token_hint,
     id_token_hint::Meant,
     max_age, nonce, pkce, prompt,
     prompt::Prompt,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     account::interaction::{KeptRequest, MAX_REQUEST_LENGTH},
-    provider::{ErrorCode, OAuthError, Params, steps::Steps},
+    provider::{ClaimsRequest, ErrorCode, OAuthError, Params, steps::Steps},
     realm::{Client, Realm, ResponseType},
 };
 
@@ -27,6 +27,9 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) redirect_uri_given: bool,
     pub(crate) response_type: ResponseType,
     pub(crate) scopes: Vec<Arc<str>>,
+    /// Claims that are asked for one by one; only those that the client may learn.
+    pub(crate) claims: ClaimsRequest,
+    pub(crate) claims_locales: Option<String>,
     pub(crate) resources: Vec<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) code_challenge: Option<String>,
@@ -59,7 +62,7 @@ pub(crate) enum Refusal {
 
 /// Names of the checks of [`request_object::resolve`] (the first three) and of [`check`], in their order: `target`, `client_id` and
 /// `redirect_uri` are told on a page, the rest to the client.
-pub(crate) const CHECKS: [&str; 17] = [
+pub(crate) const CHECKS: [&str; 19] = [
     "target",
     "client_id",
     "request_object",
@@ -70,6 +73,8 @@ pub(crate) const CHECKS: [&str; 17] = [
     "response_type",
     "response_mode",
     "scope",
+    "claims",
+    "acr",
     "resource",
     "nonce",
     "code_challenge",
@@ -101,6 +106,10 @@ pub(crate) fn check(
         let response_type = steps.take("response_type", response_type::check(realm, &client, params))?;
         steps.take("response_mode", response_mode::check(params))?;
         let scopes = steps.take("scope", scope::check(realm, &client, params, response_type))?;
+        let is_openid = scopes.iter().any(|scope| &**scope == "openid");
+        let claims = claims::check(&realm.settings, &client, params, is_openid, response_type);
+        let claims = steps.take("claims", claims)?;
+        steps.take("acr", acr::check(&claims))?;
         let resources = steps.take("resource", resource::check(&client, params))?;
         let nonce = steps.take("nonce", nonce::check(params, response_type))?;
         let code_challenge = steps.take("code_challenge", pkce::check(realm, &client, params, response_type))?;
@@ -113,6 +122,8 @@ pub(crate) fn check(
             redirect_uri_given: target.given,
             response_type,
             scopes,
+            claims,
+            claims_locales: claims::locales(params).filter(|_| is_openid),
             resources,
             nonce,
             code_challenge,

@@ -1,5 +1,6 @@
 //! The authorization endpoint by section of its standards. What needs a person is tested beside the pages.
 
+mod claims;
 mod parameters;
 mod response_modes;
 mod response_types;
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     provider::{
-        Authorization, CodePayload,
+        Authorization, ClaimsRequest, CodePayload,
         testing::{
             CHALLENGE, REDIRECT_URI, Reply, TestProvider,
             browser::{Browser, action, answer, authorize, code, error, hidden},
@@ -216,6 +217,8 @@ async fn the_code_stands_for_what_was_asked_and_by_whom() {
         nonce: Some("n-0S6".into()),
         sid,
         locale: Some("de".into()),
+        claims: ClaimsRequest::default(),
+        claims_locales: None,
     };
     assert_eq!(payload.authorization, want);
     assert_eq!((&*payload.redirect_uri, payload.redirect_uri_given), (REDIRECT_URI, true));

@@ -9,7 +9,10 @@ use crate::{
         authorize::ResponseMode,
         pages::{Display, LANGUAGES},
     },
-    realm::{AuthMethod, GrantType, JweKey, Realm, ResponseType, Scope, Settings, SubjectType, is_standard_scope},
+    realm::{
+        AuthMethod, ClaimSource, GrantType, JweKey, Realm, ResponseType, Scope, Settings, SubjectType,
+        is_standard_scope,
+    },
 };
 
 /// Provider metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2): what this realm allows and the router serves.
@@ -74,8 +77,8 @@ pub(super) struct Metadata<'a> {
     /// RFC 7636; `plain` is never accepted.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     code_challenge_methods_supported: &'static [&'static str],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    claim_types_supported: &'static [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    claim_types_supported: Vec<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     claims_supported: Vec<&'a str>,
     /// Initiating User Registration via OpenID Connect 1.0 section 3.
@@ -158,13 +161,13 @@ impl<'a> Metadata<'a> {
             revocation_endpoint_auth_methods_supported: AuthMethod::ALL.iter().map(|method| method.as_str()).collect(),
             revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms(),
             code_challenge_methods_supported: for_code(&["S256"]),
-            claim_types_supported: for_people(&["normal"]),
+            claim_types_supported: if signs_in { claim_types(realm) } else { Vec::new() },
             claims_supported: if signs_in { claims(realm) } else { Vec::new() },
             prompt_values_supported: for_people(PROMPTS),
             display_values_supported: for_people(Display::NAMES),
             ui_locales_supported: for_people(LANGUAGES),
             acr_values_supported: for_people(&[ACR]),
-            claims_parameter_supported: false,
+            claims_parameter_supported: signs_in,
             request_parameter_supported: signs_in,
             request_uri_parameter_supported: signs_in,
             require_request_uri_registration: signs_in,
@@ -259,11 +262,20 @@ fn content_encryptions() -> Vec<&'static str> {
     ContentEncryption::ALL.map(ContentEncryption::name).to_vec()
 }
 
-/// Claims of ID tokens, of the scopes, and of the realm's rules, each once.
+/// OpenID Connect Core section 5.6.
+fn claim_types(realm: &Realm) -> Vec<&'static str> {
+    let sources = &realm.settings.claim_sources;
+    let aggregated = sources.iter().any(ClaimSource::is_aggregated).then_some("aggregated");
+    let distributed = sources.iter().any(|source| !source.is_aggregated()).then_some("distributed");
+    [Some("normal"), aggregated, distributed].into_iter().flatten().collect()
+}
+
+/// Claims of ID tokens, of the scopes, of the realm's rules, and of others, each once.
 fn claims(realm: &Realm) -> Vec<&str> {
     let released = scopes(realm).flat_map(|scope| scope.claims.iter().map(|claim| &**claim));
     let mut claims: Vec<&str> = Vec::new();
-    for claim in ID_TOKEN_CLAIMS.into_iter().chain(released).chain(realm.settings.claims.names()) {
+    let of_others = realm.settings.claim_sources.iter().flat_map(ClaimSource::claims);
+    for claim in ID_TOKEN_CLAIMS.into_iter().chain(released).chain(realm.settings.claims.names()).chain(of_others) {
         if !claims.contains(&claim) {
             claims.push(claim);
         }

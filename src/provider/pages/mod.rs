@@ -11,7 +11,7 @@ mod en;
 mod own;
 mod texts;
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use askama::Template;
 use aws_lc_rs::digest;
@@ -138,7 +138,7 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) frame: Frame<'a>,
     pub(crate) client: Asker<'a>,
     pub(crate) person: Person<'a>,
-    pub(crate) wishes: Vec<&'a str>,
+    pub(crate) wishes: Vec<Cow<'a, str>>,
     pub(crate) resources: &'a [String],
     pub(crate) action: String,
     pub(crate) switch: String,

@@ -39,6 +39,10 @@ pub(crate) struct Texts {
     pub(crate) consent_goes_to: Around,
     /// Standard scopes by name; a realm's own have the description of the Realm.
     pub(crate) scopes: &'static [(&'static str, &'static str)],
+    /// Standard claims by name, for a client that asks for one alone.
+    pub(crate) claims: &'static [(&'static str, &'static str)],
+    /// Another claim, by its name.
+    pub(crate) claim: Around,
 
     pub(crate) sign_out: &'static str,
     pub(crate) sign_out_question: Around,
@@ -131,10 +135,16 @@ mod tests {
     }
 
     #[test]
-    fn every_language_describes_every_standard_scope() {
+    fn every_language_describes_every_standard_scope_and_claim() {
         for texts in ALL {
             let described: Vec<_> = texts.scopes.iter().map(|(name, _)| *name).collect();
             assert_eq!(described, STANDARD_SCOPES.map(|(name, _)| name), "{}", texts.lang);
+        }
+        let standard = STANDARD_SCOPES.iter().flat_map(|(_, claims)| claims.iter().copied());
+        let standard: Vec<_> = standard.filter(|claim| *claim != "sub").collect();
+        for texts in ALL {
+            let described: Vec<_> = texts.claims.iter().map(|(name, _)| *name).collect();
+            assert_eq!(described, standard, "{}", texts.lang);
         }
         assert_eq!(ALL.map(|texts| texts.lang).as_slice(), LANGUAGES);
     }

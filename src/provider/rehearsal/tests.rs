@@ -67,6 +67,8 @@ async fn a_rehearsal_ends_where_the_provider_ends() {
         ("response_type", &[("response_type", "device")]),
         ("response_type", &[("client_id", "robot")]),
         ("scope", &[("scope", "unknown")]),
+        ("claims", &[("claims", "{")]),
+        ("acr", &[("claims", r#"{"id_token": {"acr": {"essential": true, "value": "gold"}}}"#)]),
         ("resource", &[("resource", "https://other.example")]),
         ("nonce", &[("nonce", &"n".repeat(2000))]),
         ("code_challenge", &[("code_challenge", ""), ("code_challenge_method", "")]),

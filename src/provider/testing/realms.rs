@@ -6,9 +6,9 @@ use super::{ClientBuilder, TestProvider, clients::token_policy, full_keyring, ke
 use crate::{
     jose::Algorithm,
     realm::{
-        AssertionAudience, AuthMethod, GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName, PairwiseSalt,
-        Password, Pkce, Realm, ResponseType, STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject, SubjectType,
-        User,
+        AssertionAudience, AuthMethod, ClaimSources, GrantType, Issuer, Keyring, Lockout, LoginPolicy, ObjectName,
+        PairwiseSalt, Password, Pkce, Realm, ResponseType, STANDARD_SCOPES, Scope, SessionPolicy, Settings, Subject,
+        SubjectType, User,
         claims::ClaimRules,
         registration::{
             AccessTokenRotation, ApplicationType, LinkHosts, RegistrationMode, RegistrationPolicy, StatementPolicy,
@@ -59,6 +59,7 @@ pub(crate) fn realm() -> RealmBuilder {
             .map(scope)
             .collect(),
         claims: ClaimRules::compile([("department", "user.attributes.department[0]")]).unwrap(),
+        claim_sources: ClaimSources::default(),
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials],
         response_types: vec![ResponseType::Code],
         web_finger_domains: Vec::new(),
@@ -141,6 +142,7 @@ impl RealmBuilder {
             usernames: users.iter().map(|user| (user.username.to_lowercase().into(), user.subject.clone())).collect(),
             users: users.into_iter().map(|user| (user.subject.clone(), user)).collect(),
             initial_access_tokens: Arc::default(),
+            claim_source_tokens: Arc::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     realm::{Client, Protection, User},
 };
 
-/// The claims of an ID token (OpenID Connect Core section 2), and those that the scopes release.
+/// The claims of an ID token (OpenID Connect Core section 2), and those about the person.
 ///
 /// There is no `azp`: the one audience is always the client that asked.
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ impl<'a> Companions<'a> {
     /// Of the token endpoint.
     pub(crate) fn of_token_endpoint(access_token: &'a str, nonce: Option<&'a str>) -> Self {
         let access_token = Some(access_token);
-        Self { purpose: Purpose::Identity, nonce, access_token, code: None, state: None }
+        Self { purpose: Purpose::IdToken, nonce, access_token, code: None, state: None }
     }
 }
 

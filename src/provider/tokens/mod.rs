@@ -5,6 +5,7 @@ mod active;
 mod claims;
 mod grant;
 mod id_token;
+mod languages;
 #[cfg(test)]
 mod pairwise_tests;
 mod protect;

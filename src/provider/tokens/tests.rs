@@ -45,7 +45,7 @@ fn an_access_token_holds_nothing_of_the_profile() {
     let access = released(realm(), scopes, Purpose::Access);
     assert_eq!(access, json!({"groups": ["engineers", "staff"], "department": "maths"}));
     assert_eq!(released(realm(), "openid profile email", Purpose::Access), json!({}));
-    assert_eq!(released(realm(), "unknown", Purpose::Identity), json!({}));
+    assert_eq!(released(realm(), "unknown", Purpose::IdToken), json!({}));
 }
 
 #[test]
@@ -64,11 +64,35 @@ fn rules_see_the_person_the_client_and_the_request() {
 }
 
 #[test]
+fn a_rule_comes_before_the_profile_in_every_language() {
+    let rules = [("name", "'masked'"), ("given_name", "null"), ("given_name#fr", "'masqu\u{e9}e'")];
+    let staff = with_rules(&rules, &["name", "given_name"]);
+    let ada = user("ada").with(|ada| {
+        let more = json!({"name#de": "Ada", "given_name#de": "Ada"});
+        ada.profile.extend(more.as_object().unwrap().clone());
+    });
+    let realm = staff.client(client("app")).user(ada).build();
+    let (client, user) = (realm.client("app").unwrap().clone(), realm.user("sub-ada").unwrap().clone());
+    let mut authorization = authorization("app", "ada", "openid department");
+    authorization.claims_locales = Some("de fr".into());
+    let request = ClaimRequest {
+        realm: &realm,
+        client: &client,
+        person: Some((&*user, &authorization)),
+        scopes: &["openid", "department"],
+    };
+    assert_eq!(
+        Value::Object(claims(&request, Purpose::IdToken)),
+        json!({"name": "masked", "given_name": "ada", "given_name#fr": "masqu\u{e9}e"})
+    );
+}
+
+#[test]
 fn a_rule_comes_before_the_profile_and_nothing_before_the_tokens_own_claims() {
     let rules = [("email", "'rule@example.com'"), ("groups", "user.groups.map(g, 'x:' + g)")];
     let realm = with_rules(&rules, &["sub", "aud", "exp", "client_id"]);
     assert_eq!(
-        released(realm, "openid email groups department", Purpose::Identity),
+        released(realm, "openid email groups department", Purpose::IdToken),
         json!({"email": "rule@example.com", "email_verified": true, "groups": ["x:engineers", "x:staff"]})
     );
 }

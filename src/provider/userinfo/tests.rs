@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    provider::testing::{Reply, TestProvider, authorization, client, realm, user},
+    provider::testing::{Reply, TestProvider, authorization, client, realm, user, verified},
     store::{Change, IdHash},
 };
 
@@ -29,7 +29,7 @@ fn refused(reply: &Reply, status: u16, code: &str) {
 }
 
 #[tokio::test]
-async fn claims_are_those_of_the_scopes_whatever_the_format() {
+async fn core_5_4_claims_are_those_of_the_scopes_whatever_the_format() {
     for opaque in [false, true] {
         let staff = serve(opaque);
         let claims = async |scopes: &str| ask(&staff, &access_token(&staff, scopes).await).await.json();
@@ -56,10 +56,62 @@ async fn claims_are_those_of_the_scopes_whatever_the_format() {
 }
 
 #[tokio::test]
-async fn the_answer_is_json_and_not_cached() {
+async fn core_5_3_2_the_answer_is_json_and_not_cached() {
     let staff = serve(false);
     let reply = ask(&staff, &access_token(&staff, "openid").await).await;
     assert_eq!((reply.header("content-type"), reply.header("cache-control")), ("application/json", "no-store"));
+}
+
+#[tokio::test]
+async fn core_5_3_2_sub_is_always_there_and_is_that_of_the_id_token() {
+    let staff = realm().pairwise().client(client("app")).client(client("paired").pairwise("app.example"));
+    let staff = staff.user(user("ada")).serve();
+    for name in ["app", "paired"] {
+        let (realm, mut authorization) = (staff.realm(), authorization(name, "ada", "openid"));
+        let shown = realm.subject_for(realm.client(name).unwrap(), realm.user("sub-ada").unwrap()).into_owned();
+        authorization.pairwise_subject = Some(shown.clone()).filter(|shown| shown != "sub-ada");
+        let tokens = staff.tokens(authorization).await;
+        let userinfo = ask(&staff, tokens["access_token"].as_str().unwrap()).await.json();
+        assert_eq!(userinfo, json!({"sub": shown}));
+        assert_eq!(verified(tokens["id_token"].as_str().unwrap()).1["sub"], userinfo["sub"]);
+    }
+}
+
+#[tokio::test]
+async fn core_5_3_2_what_is_signed_is_a_jwt_that_says_who_made_it_and_for_whom() {
+    let signs =
+        |client: &mut crate::realm::Client| client.userinfo.signing = Some(crate::jose::Algorithm::Es256.into());
+    let staff = realm().client(client("app").with(signs)).user(user("ada")).serve();
+    let reply = ask(&staff, &access_token(&staff, "openid email").await).await;
+    assert_eq!(reply.header("content-type"), "application/jwt");
+    let claims = verified(reply.text()).1;
+    assert_eq!(
+        (&claims["iss"], &claims["aud"], &claims["sub"]),
+        (&json!("https://id.example.com/realms/staff"), &json!("app"), &json!("sub-ada"))
+    );
+}
+
+#[tokio::test]
+async fn core_5_3_pages_of_other_origins_may_ask_by_get_and_post() {
+    let staff = serve(false);
+    let origin = ("origin", "https://app.example");
+    for method in ["GET", "POST"] {
+        let preflight =
+            [origin, ("access-control-request-method", method), ("access-control-request-headers", "authorization")];
+        let reply = staff.send(axum::http::Method::OPTIONS, "/userinfo", &preflight, String::new()).await;
+        assert!(reply.status.is_success(), "{method}");
+        assert_eq!(reply.header("access-control-allow-origin"), "*");
+        assert!(reply.header("access-control-allow-methods").contains(method), "{:?}", reply.headers);
+        assert!(
+            reply.header("access-control-allow-headers").to_lowercase().contains("authorization"),
+            "{:?}",
+            reply.headers
+        );
+    }
+    let bearer = format!("Bearer {}", access_token(&staff, "openid").await);
+    for headers in [[origin, ("authorization", bearer.as_str())], [origin, ("authorization", "Bearer wrong")]] {
+        assert_eq!(staff.get("/userinfo", &headers).await.header("access-control-allow-origin"), "*");
+    }
 }
 
 #[tokio::test]
@@ -71,7 +123,7 @@ async fn the_answer_is_of_the_person_as_they_are_now() {
 }
 
 #[tokio::test]
-async fn the_token_comes_by_header_or_by_form_and_only_once() {
+async fn core_5_3_1_the_token_comes_by_header_or_by_form_and_only_once() {
     let staff = serve(false);
     let token = access_token(&staff, "openid").await;
     let bearer = format!("bearer {token}");
@@ -88,7 +140,7 @@ async fn the_token_comes_by_header_or_by_form_and_only_once() {
 }
 
 #[tokio::test]
-async fn without_a_token_the_challenge_has_no_error() {
+async fn core_5_3_3_without_a_token_the_challenge_has_no_error() {
     let staff = serve(false);
     let token = access_token(&staff, "openid").await;
     // RFC 6750 section 3.1; a token in the query is not taken (RFC 9700 section 4.3.2).
@@ -105,7 +157,7 @@ async fn without_a_token_the_challenge_has_no_error() {
 }
 
 #[tokio::test]
-async fn openid_must_be_among_the_scopes() {
+async fn core_5_3_1_openid_must_be_among_the_scopes() {
     let staff = serve(false);
     let reply = ask(&staff, &access_token(&staff, "email groups").await).await;
     refused(&reply, 403, "insufficient_scope");
@@ -113,7 +165,7 @@ async fn openid_must_be_among_the_scopes() {
 }
 
 #[tokio::test]
-async fn what_is_no_access_token_of_a_person_is_refused() {
+async fn core_5_3_3_what_is_no_access_token_of_a_person_is_refused() {
     let staff = serve(false);
     let tokens = staff.tokens(authorization("app", "ada", "openid offline_access")).await;
     let own = staff.post_as("app", "/token", &[("grant_type", "client_credentials")]).await.json();

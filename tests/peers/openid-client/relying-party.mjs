@@ -31,7 +31,7 @@ const clients = {
 }
 
 // The code flow with PKCE, state and nonce: signs in and redeems the code.
-const signIn = async (config, person = new Person(USERNAME, PASSWORD)) => {
+const signIn = async (config, person = new Person(USERNAME, PASSWORD), more = {}) => {
   const pkceCodeVerifier = oidc.randomPKCECodeVerifier()
   const expectedState = oidc.randomState()
   const expectedNonce = oidc.randomNonce()
@@ -42,6 +42,7 @@ const signIn = async (config, person = new Person(USERNAME, PASSWORD)) => {
     code_challenge_method: 'S256',
     state: expectedState,
     nonce: expectedNonce,
+    ...more,
   })
   const back = await person.authorize(url)
   const checks = { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true }
@@ -114,6 +115,27 @@ test('a code is redeemed once, and only with its verifier', async () => {
   const tokens = await grant(back, verifier)
   assert.ok(tokens.access_token)
   await assert.rejects(grant(back, verifier), refused)
+})
+
+test('claims are asked for one by one', async () => {
+  const config = await clients.client_secret_basic()
+  assert.equal(config.serverMetadata().claims_parameter_supported, true)
+  const claims = {
+    userinfo: { given_name: { essential: true }, 'name#de': null, picture: null },
+    id_token: { email: null, acr: { essential: true, values: ['1'] } },
+  }
+  const asked = { scope: 'openid', claims: JSON.stringify(claims) }
+  const { person, tokens } = await signIn(config, undefined, asked)
+  assert.equal(tokens.claims().email, 'ada@example.com')
+  assert.equal(tokens.claims().given_name, undefined)
+  const user = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub)
+  assert.deepEqual(user, { sub: tokens.claims().sub, given_name: 'Ada' })
+  const sub = (value) => ({ claims: JSON.stringify({ id_token: { sub: { value } } }), prompt: 'none' })
+  const again = await signIn(config, person, sub(user.sub))
+  assert.equal(again.tokens.claims().sub, user.sub)
+  await assert.rejects(signIn(config, person, sub('somebody-else')), { error: 'login_required' })
+  const acr = { claims: JSON.stringify({ id_token: { acr: { essential: true, value: 'gold' } } }) }
+  await assert.rejects(signIn(config, person, acr), { error: 'unmet_authentication_requirements' })
 })
 
 test('client credentials give a JWT that a resource server verifies by itself', async () => {

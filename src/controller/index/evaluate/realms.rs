@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::SignedDuration;
 
@@ -16,8 +16,10 @@ use crate::{
     },
     realm::{
         AccessTokenFormat, Client, LOGOUT_TOKEN_LIFETIME, MIN_SALT_LENGTH, ObjectName, PairwiseSalt, TokenPolicy,
+        is_bearer_token,
         registration::{InitialAccessToken, TokenHash},
     },
+    secret::Secret,
 };
 
 const FIELD: &str = "spec.issuer";
@@ -58,12 +60,18 @@ fn judge(index: &mut Index, name: &ObjectName) {
         }
     };
     verdict.is_served = serving.is_some();
-    let tokens = serving.as_ref().map(|serving| initial_access_tokens(index, name, serving, &mut verdict));
+    let tokens = serving.as_ref().map(|serving| {
+        let registration = initial_access_tokens(index, name, serving, &mut verdict);
+        (registration, claim_source_tokens(index, name, serving, &mut verdict))
+    });
     match &serving {
         Some(serving) => {
             index.served.put(name, &serving.issuer, &serving.spec.settings, serving.salt.as_ref());
-            let tokens: Arc<[_]> = tokens.unwrap_or_default().into();
-            index.served.change(name, |realm| realm.initial_access_tokens = tokens);
+            let (registration, claim_sources) = tokens.unwrap_or_default();
+            index.served.change(name, |realm| {
+                realm.initial_access_tokens = registration.into();
+                realm.claim_source_tokens = Arc::new(claim_sources);
+            });
         }
         None => index.served.remove(name),
     }
@@ -129,6 +137,36 @@ fn initial_access_tokens(
                 expires_at: token.expires_at,
                 max_uses: token.max_uses,
             }),
+            Err(finding) => verdict.resolved.push(finding),
+        }
+    }
+    tokens
+}
+
+/// The tokens that clients fetch distributed claims with, as far as their Secrets can be read.
+fn claim_source_tokens(
+    index: &Index,
+    name: &ObjectName,
+    serving: &Serving,
+    verdict: &mut Verdict,
+) -> BTreeMap<Arc<str>, Secret> {
+    if !index.options.sees_secrets {
+        return BTreeMap::new();
+    }
+    let mut tokens = BTreeMap::new();
+    for source in &serving.spec.claim_source_secrets {
+        let seen = index.world.secrets.at(&name.namespace, &source.secret);
+        match ownership::read_entry(seen, &source.secret, "token", &source.field).map(ownership::line) {
+            Ok(value) if std::str::from_utf8(value).is_ok_and(is_bearer_token) => {
+                tokens.insert(source.source.clone(), Secret::new(value));
+            }
+            Ok(_) => {
+                let message = format!(
+                    "the entry token of the Secret {} is no bearer token (RFC 6750 section 2.1)",
+                    source.secret
+                );
+                verdict.resolved.push(Finding::new(Reason::SecretInvalid, &source.field, message));
+            }
             Err(finding) => verdict.resolved.push(finding),
         }
     }

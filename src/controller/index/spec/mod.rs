@@ -15,7 +15,7 @@ use std::fmt::Display;
 pub use binding::{BindingSpec, Entry, Facts, SecretRotation};
 pub use group::GroupSpec;
 pub use oidc_client::{ClientSecretSpec, OidcClientSpec, Scopes};
-pub use realm::RealmSpec;
+pub use realm::{ClaimSourceSecret, RealmSpec};
 pub use registration::InitialAccessTokenSpec;
 pub use signing_key::{KeySource, SigningKeySpec};
 pub use user::UserSpec;

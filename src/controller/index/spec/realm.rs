@@ -11,8 +11,9 @@ use crate::{
     controller::source::FieldProblem,
     jose::Algorithm,
     realm::{
-        AssertionAudience, InvalidIssuer, Issuer, Lockout, LoginPolicy, Pkce, RefreshPolicy, STANDARD_SCOPES, Scope,
-        SessionPolicy, Settings, TokenPolicy, claims::ClaimRules,
+        AssertionAudience, ClaimSource, ClaimSources, InvalidIssuer, Issuer, Lockout, LoginPolicy, Pkce, RefreshPolicy,
+        STANDARD_SCOPES, Scope, SessionPolicy, Settings, TokenPolicy,
+        claims::{ClaimRules, InvalidClaimRule},
     },
 };
 
@@ -25,12 +26,25 @@ pub struct RealmSpec {
     pub settings: Arc<Settings>,
     /// The Secret with the salt of pairwise subjects, in the Realm's namespace.
     pub salt_secret: Option<Arc<str>>,
+    /// The Secrets with access tokens for Claims Providers, each after the name of its source and its place in the list.
+    pub claim_source_secrets: Vec<ClaimSourceSecret>,
     /// Whether missing rings are created.
     default_keys: bool,
     /// Who may attach.
     pub allowed: api::Allowed,
     /// The Secrets with tokens that let their holders register clients.
     pub initial_access_tokens: Vec<InitialAccessTokenSpec>,
+}
+
+/// The Secret with the access token of a source of claims, in the Realm's namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimSourceSecret {
+    /// The source.
+    pub source: Arc<str>,
+    /// The Secret.
+    pub secret: Arc<str>,
+    /// Where it is named.
+    pub field: String,
 }
 
 /// The first segments of the routes below an issuer. An issuer with one of them in its path could hide an endpoint of the issuer
@@ -84,6 +98,7 @@ impl TryFrom<&api::Realm> for RealmSpec {
         problems.finish(Self {
             issuer,
             settings,
+            claim_source_secrets: claim_source_secrets(&realm.spec.claim_sources),
             salt_secret: salt.map(|reference| reference.name.as_str().into()),
             default_keys: realm.spec.signing.default_keys == api::DefaultKeys::Create,
             allowed: realm.spec.allowed.clone(),
@@ -105,7 +120,8 @@ fn settings(realm: &api::Realm, problems: &mut Problems) -> Settings {
     let claims = claims(&spec.claims, problems);
     let networks = &spec.outbound.allowed_networks;
     let name = || realm.metadata.name.as_deref().unwrap_or_default();
-    let scopes = scopes(&spec.scopes, &claims, problems);
+    let claim_sources = claim_sources(&spec.claim_sources, problems);
+    let scopes = scopes(&spec.scopes, &claims, &spec.claim_sources, problems);
     let grant_types = in_order(&spec.allowed.oidc_clients.grant_types, grant_type);
     let response_types = in_order(&spec.allowed.oidc_clients.response_types, response_type);
     let bounds = registration::Bounds {
@@ -134,6 +150,7 @@ fn settings(realm: &api::Realm, problems: &mut Problems) -> Settings {
         web_finger_domains: spec.web_finger.domains.iter().map(|domain| domain.as_str().into()).collect(),
         scopes,
         claims,
+        claim_sources,
         grant_types,
         response_types,
         registration,
@@ -190,22 +207,74 @@ fn claims(claims: &[api::CustomClaim], problems: &mut Problems) -> ClaimRules {
     ClaimRules::default()
 }
 
-fn scopes(custom: &[api::CustomScope], claims: &ClaimRules, problems: &mut Problems) -> Vec<Scope> {
+fn claim_sources(sources: &[api::ClaimSource], problems: &mut Problems) -> ClaimSources {
+    let mut parsed = Vec::with_capacity(sources.len());
+    for (index, source) in sources.iter().enumerate() {
+        let field = format!("spec.claimSources[{index}]");
+        let (name, claims) = (&source.name, &source.claims);
+        let (field, source) = match (&source.aggregated, &source.distributed) {
+            (Some(aggregated), None) => {
+                let source = ClaimSource::aggregated(name, claims, &aggregated.jwt_expression);
+                (format!("{field}.aggregated.jwtExpression"), source)
+            }
+            (None, Some(distributed)) if distributed.access_token_secret_ref.is_some() => {
+                (field, ClaimSource::distributed_with_secret(name, claims, &distributed.endpoint))
+            }
+            (None, Some(distributed)) => {
+                let token = distributed.access_token_expression.as_deref();
+                let source = ClaimSource::distributed(name, claims, &distributed.endpoint, token);
+                (format!("{field}.distributed.accessTokenExpression"), source)
+            }
+            _ => {
+                problems.push(field, "claims are either aggregated or distributed: give one of them");
+                continue;
+            }
+        };
+        let field = match &source {
+            Err(InvalidClaimRule::Reserved(_)) => format!("spec.claimSources[{index}].claims"),
+            _ => field,
+        };
+        parsed.extend(problems.take(field, source));
+    }
+    ClaimSources::new(parsed)
+}
+
+fn claim_source_secrets(sources: &[api::ClaimSource]) -> Vec<ClaimSourceSecret> {
+    let secret = |(index, source): (usize, &api::ClaimSource)| {
+        let secret = source.distributed.as_ref()?.access_token_secret_ref.as_ref()?;
+        Some(ClaimSourceSecret {
+            source: source.name.as_str().into(),
+            secret: secret.name.as_str().into(),
+            field: format!("spec.claimSources[{index}].distributed.accessTokenSecretRef"),
+        })
+    };
+    sources.iter().enumerate().filter_map(secret).collect()
+}
+
+fn scopes(
+    custom: &[api::CustomScope],
+    claims: &ClaimRules,
+    sources: &[api::ClaimSource],
+    problems: &mut Problems,
+) -> Vec<Scope> {
     let standard = STANDARD_SCOPES.iter().map(|(name, claims)| Scope {
         name: (*name).into(),
         description: (*name).into(),
         claims: claims.iter().map(|claim| Arc::from(*claim)).collect(),
     });
     let mut scopes: Vec<_> = standard.collect();
-    let known: BTreeSet<&str> =
-        STANDARD_SCOPES.iter().flat_map(|(_, claims)| claims.iter().copied()).chain(claims.names()).collect();
+    let standard = STANDARD_SCOPES.iter().flat_map(|(_, claims)| claims.iter().copied());
+    let of_others = sources.iter().flat_map(|source| source.claims.iter().map(String::as_str));
+    let known: BTreeSet<&str> = standard.chain(claims.names()).chain(of_others).collect();
     for (index, scope) in custom.iter().enumerate() {
         let field = format!("spec.scopes[{index}]");
         if scopes.iter().any(|other| *other.name == *scope.name) {
             problems.push(format!("{field}.name"), format_args!("the scope \"{}\" is there already", scope.name));
         }
         for (at, claim) in scope.claims.iter().enumerate().filter(|(_, claim)| !known.contains(claim.as_str())) {
-            let message = format_args!("there is no claim \"{claim}\": name a standard one or one of spec.claims");
+            let message = format_args!(
+                "there is no claim \"{claim}\": name a standard one, or one of spec.claims or spec.claimSources"
+            );
             problems.push(format!("{field}.claims[{at}]"), message);
         }
         scopes.push(Scope {
@@ -265,6 +334,42 @@ mod tests {
                 "spec.pairwiseSaltSecretRef",
                 "spec.scopes[0].claims[1]",
                 "spec.scopes[1].name",
+            ]
+        );
+    }
+
+    #[test]
+    fn core_5_6_2_a_source_is_aggregated_or_distributed_and_its_claims_may_be_in_a_scope() {
+        let spec = parse(json!({
+            "claimSources": [
+                {"name": "hr", "claims": ["level"], "aggregated": {"jwtExpression": "user.attributes.level[0]"}},
+                {"name": "bank", "claims": ["iban"], "distributed": {
+                    "endpoint": "https://bank.example/claims", "accessTokenSecretRef": {"name": "bank-token"},
+                }},
+            ],
+            "scopes": [{"name": "money", "claims": ["level", "iban"]}],
+        }))
+        .unwrap();
+        let secret = spec.claim_source_secrets.first().unwrap();
+        assert_eq!((&*secret.source, &*secret.secret), ("bank", "bank-token"));
+        assert_eq!(secret.field, "spec.claimSources[1].distributed.accessTokenSecretRef");
+        assert_eq!(spec.settings.claim_sources.iter().filter(|source| source.is_aggregated()).count(), 1);
+        let endpoint = "https://a.example";
+        let problems = parse(json!({"claimSources": [
+            {"name": "a", "claims": ["x"]},
+            {"name": "b", "claims": ["sub"], "distributed": {"endpoint": endpoint}},
+            {"name": "c", "claims": ["x"], "distributed": {"endpoint": endpoint, "accessTokenExpression": "who"}},
+            {"name": "d", "claims": ["x"], "aggregated": {"jwtExpression": "user."}},
+        ]}))
+        .unwrap_err();
+        let fields: Vec<_> = problems.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "spec.claimSources[0]",
+                "spec.claimSources[1].claims",
+                "spec.claimSources[2].distributed.accessTokenExpression",
+                "spec.claimSources[3].aggregated.jwtExpression",
             ]
         );
     }

@@ -1,12 +1,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Problems, realm_name};
 use crate::{
     api,
     controller::source::FieldProblem,
-    realm::{ObjectName, Subject},
+    realm::{ObjectName, Subject, canonical_tag, tagged},
 };
 
 /// A User's spec.
@@ -45,12 +46,13 @@ impl TryFrom<&api::User> for UserSpec {
             problems
                 .push("spec.subject", "it must be 1 to 255 visible ASCII characters (OpenID Connect Core section 2)");
         }
+        let profile = profile(&spec.profile, spec.email.as_ref(), &mut problems);
         problems.finish(Self {
             realm: realm_name(&spec.realm_ref, user.metadata.namespace.as_deref()),
             username: username.into(),
             subject: subject.map(Subject::new),
             enabled: spec.enabled,
-            profile: profile(&spec.profile, spec.email.as_ref()),
+            profile,
             attributes: attributes(&spec.attributes),
             password_secret: spec.password_secret_ref.as_ref().map(|reference| reference.name.as_str().into()),
         })
@@ -62,7 +64,7 @@ fn attributes(attributes: &BTreeMap<String, Vec<String>>) -> Map<String, Value> 
 }
 
 /// The claims of OpenID Connect Core section 5.1; one that is not known is left out.
-fn profile(profile: &api::Profile, email: Option<&api::Email>) -> Map<String, Value> {
+fn profile(profile: &api::Profile, email: Option<&api::Email>, problems: &mut Problems) -> Map<String, Value> {
     let mut claims = texts(&[
         ("name", &profile.name),
         ("given_name", &profile.given_name),
@@ -79,8 +81,14 @@ fn profile(profile: &api::Profile, email: Option<&api::Email>) -> Map<String, Va
         ("locale", &profile.locale),
         ("phone_number", &profile.phone_number),
     ]);
-    if profile.phone_number.is_some() {
-        claims.insert("phone_number_verified".into(), profile.phone_number_verified.into());
+    if let Some(number) = &profile.phone_number {
+        let is_verified = profile.phone_number_verified && is_e164(number);
+        claims.insert("phone_number_verified".into(), is_verified.into());
+    }
+    if let Some(text) = &profile.updated_at
+        && let Some(at) = problems.take("spec.profile.updatedAt", text.parse::<Timestamp>())
+    {
+        claims.insert("updated_at".into(), at.as_second().into());
     }
     if let Some(email) = email {
         claims.insert("email".into(), email.address.as_str().into());
@@ -90,7 +98,41 @@ fn profile(profile: &api::Profile, email: Option<&api::Email>) -> Map<String, Va
     if !address.is_empty() {
         claims.insert("address".into(), address.into());
     }
+    for (at, localized) in profile.localized.iter().enumerate() {
+        match canonical_tag(&localized.locale) {
+            Some(tag) => claims.extend(in_language(localized, &tag)),
+            None => problems.push(format!("spec.profile.localized[{at}].locale"), "it is no language tag (BCP 47)"),
+        }
+    }
     claims
+}
+
+/// The claims of OpenID Connect Core section 5.2, each with its language: `name#de`.
+fn in_language(profile: &api::LocalizedProfile, tag: &str) -> Map<String, Value> {
+    let mut claims = texts(&[
+        ("name", &profile.name),
+        ("given_name", &profile.given_name),
+        ("family_name", &profile.family_name),
+        ("middle_name", &profile.middle_name),
+        ("nickname", &profile.nickname),
+        ("profile", &profile.profile),
+        ("website", &profile.website),
+        ("gender", &profile.gender),
+    ]);
+    let address = profile.address.as_ref().map(address).unwrap_or_default();
+    if !address.is_empty() {
+        claims.insert("address".into(), address.into());
+    }
+    claims.into_iter().map(|(name, value)| (tagged(&name, Some(tag)).into_owned(), value)).collect()
+}
+
+/// E.164, with what people write between the digits, and an extension as RFC 3966 has it (OpenID Connect Core section 5.1).
+fn is_e164(number: &str) -> bool {
+    let (number, extension) = number.split_once(";ext=").map_or((number, None), |(number, ext)| (number, Some(ext)));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(written) = number.strip_prefix('+') else { return false };
+    let digits: String = written.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
+    is_digits(&digits) && digits.len() <= 15 && !digits.starts_with('0') && extension.is_none_or(is_digits)
 }
 
 fn address(address: &api::Address) -> Map<String, Value> {
@@ -105,7 +147,8 @@ fn address(address: &api::Address) -> Map<String, Value> {
 }
 
 fn texts(pairs: &[(&str, &Option<String>)]) -> Map<String, Value> {
-    let known = |(name, value): &(&str, &Option<String>)| Some(((*name).to_owned(), value.as_deref()?.into()));
+    let given = |value: &'_ Option<String>| value.clone().filter(|text| !text.is_empty());
+    let known = |(name, value): &(&str, &Option<String>)| Some(((*name).to_owned(), given(value)?.into()));
     pairs.iter().filter_map(known).collect()
 }
 
@@ -139,6 +182,46 @@ mod tests {
             })
         );
         assert_eq!(Value::Object(spec.attributes), json!({"department": ["maths"]}));
+    }
+
+    #[test]
+    fn core_5_2_what_is_known_in_a_language_stands_under_its_tag() {
+        let spec = parse(json!({
+            "realmRef": {"name": "staff"},
+            "profile": {"name": "Ada", "localized": [
+                {"locale": "de", "name": "Ada von Lovelace", "address": {"country": "Deutschland", "region": ""}},
+                {"locale": "JA_kana-jp", "familyName": "\u{30e9}", "website": "https://a.example/ja"},
+            ]},
+        }))
+        .unwrap();
+        assert_eq!(
+            Value::Object(spec.profile),
+            json!({
+                "name": "Ada", "name#de": "Ada von Lovelace", "address#de": {"country": "Deutschland"},
+                "family_name#ja-Kana-JP": "\u{30e9}", "website#ja-Kana-JP": "https://a.example/ja",
+            })
+        );
+        let wrong =
+            json!({"realmRef": {"name": "a"}, "profile": {"updatedAt": "yesterday", "localized": [{"locale": "1"}]}});
+        assert_eq!(parse(wrong).unwrap_err(), ["spec.profile.updatedAt", "spec.profile.localized[0].locale"]);
+    }
+
+    #[test]
+    fn core_5_1_updated_at_is_a_number_and_a_verified_number_is_e164() {
+        let claims = |profile: Value| parse(json!({"realmRef": {"name": "a"}, "profile": profile})).unwrap().profile;
+        assert_eq!(claims(json!({"updatedAt": "2026-01-01T01:00:00+01:00"}))["updated_at"], json!(1_767_225_600));
+        for (number, is_told) in [
+            ("+1 (425) 555-1212", true),
+            ("+442079460000;ext=5678", true),
+            ("+44 20 ext 5", false),
+            ("020 7946 0000", false),
+            ("+1234567890123456", false),
+            ("+", false),
+            ("+44;ext=", false),
+        ] {
+            let claims = claims(json!({"phoneNumber": number, "phoneNumberVerified": true}));
+            assert_eq!(claims["phone_number_verified"], json!(is_told), "{number}");
+        }
     }
 
     #[test]
