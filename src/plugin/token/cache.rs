@@ -42,7 +42,9 @@ pub struct Entry {
 
 /// Held by the one process that changes the entry; let go when it is dropped, however the process ends.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "the file is the lock")] File);
+pub struct Lock {
+    _file: File,
+}
 
 impl Key {
     /// The entry for what this client asks of this issuer; `way` tells a person's tokens from a workload's.
@@ -114,7 +116,7 @@ impl Cache {
         let tries = patience.as_millis() / EVERY.as_millis();
         for _ in 0..=tries {
             match file.try_lock() {
-                Ok(()) => return Ok(Lock(file)),
+                Ok(()) => return Ok(Lock { _file: file }),
                 Err(TryLockError::WouldBlock) => tokio::time::sleep(EVERY).await,
                 Err(TryLockError::Error(error)) => return Err(self.failed(error)),
             }

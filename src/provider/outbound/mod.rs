@@ -50,7 +50,6 @@ const AT_ONCE_PER_HOST: usize = 8;
 /// A GET that failed is answered with that failure for so long.
 const PAUSE: Duration = Duration::from_secs(10);
 /// Of the answer to a POST no more is read than this, and none of it is kept.
-#[allow(dead_code)]
 const MAX_UNREAD: usize = 16 * 1024;
 const USER_AGENT: &str = concat!("realmkeeper/", env!("CARGO_PKG_VERSION"));
 
@@ -145,7 +144,6 @@ impl Outbound {
     ///
     /// # Errors
     /// [`Error`], but neither [`Error::Status`] nor [`Error::TooLong`]. A failure is not remembered: who sends knows when to try again.
-    #[allow(dead_code)]
     pub(crate) async fn post_form(&self, realm: &Realm, uri: &str, form: &[(&str, &str)]) -> Result<u16, Error> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let send = async |request: reqwest::RequestBuilder| {
