@@ -34,7 +34,7 @@ enum Happening {
     LongLivedClient(bool),
     Request { ring: usize, value: u32 },
     Revoked { ring: usize },
-    Given { ring: usize, key: usize },
+    Given { ring: usize, key: usize, is_undone: bool },
     Generated { ring: usize },
     SecretLost { any: usize },
     StatusLost { ring: usize },
@@ -55,7 +55,8 @@ fn happening(waits: &'static [&'static str]) -> impl Strategy<Value = Happening>
         1 => any::<bool>().prop_map(Happening::LongLivedClient),
         2 => (ring.clone(), 0..4u32).prop_map(|(ring, value)| Happening::Request { ring, value }),
         1 => ring.clone().prop_map(|ring| Happening::Revoked { ring }),
-        2 => (ring.clone(), 0..3usize).prop_map(|(ring, key)| Happening::Given { ring, key }),
+        3 => (ring.clone(), 0..3usize, any::<bool>())
+            .prop_map(|(ring, key, is_undone)| Happening::Given { ring, key, is_undone }),
         1 => ring.clone().prop_map(|ring| Happening::Generated { ring }),
         1 => any::<usize>().prop_map(|any| Happening::SecretLost { any }),
         1 => ring.prop_map(|ring| Happening::StatusLost { ring }),
@@ -116,6 +117,8 @@ struct Ring {
     request: Option<u32>,
     /// Keys of somebody else, as PEM, with their thumbprints.
     theirs: Vec<(Secret, String)>,
+    /// Which of them was given last.
+    given: Option<usize>,
 }
 
 struct Fleet {
@@ -155,6 +158,7 @@ impl Fleet {
             spec: json!({"algorithm": algorithm.resource_name(), "rotation": rotation, "revokedKids": []}),
             request: None,
             theirs: (0..3).map(|_| pem(algorithm)).collect(),
+            given: None,
         };
         let mut fleet = Self {
             cluster: FakeCluster::default(),
@@ -237,6 +241,19 @@ impl Fleet {
         }
     }
 
+    /// Somebody writes one of their keys to the Secret that the ring takes its keys from; one that is revoked they would not.
+    fn give(&mut self, ring: usize, key: usize) {
+        let (name, (pem, kid)) = (format!("given-{}", RINGS[ring].0), &self.rings[ring].theirs[key]);
+        if self.revoked.contains(kid) {
+            return;
+        }
+        let given = secret("identity", &name, &[("tls.key", pem.expose_str().unwrap())]);
+        self.cluster.put(given, self.now);
+        self.rings[ring].given = Some(key);
+        self.rings[ring].spec["source"] = json!({"secretRef": {"name": name}});
+        self.put_ring(ring);
+    }
+
     fn happen(&mut self, happening: Happening) {
         let ring_key = |ring: usize| ObjectKey::new(Kind::SigningKey, "identity", RINGS[ring].0);
         self.is_emergency = matches!(happening, Happening::Revoked { .. });
@@ -265,15 +282,13 @@ impl Fleet {
                 self.rings[ring].request = Some(value);
                 self.put_ring(ring);
             }
-            Happening::Given { ring, key } => {
-                let (name, (pem, kid)) = (format!("given-{}", RINGS[ring].0), &self.rings[ring].theirs[key]);
-                if self.revoked.contains(kid) {
-                    return;
+            Happening::Given { ring, key, is_undone } => {
+                let former = self.rings[ring].given.filter(|_| is_undone);
+                self.give(ring, key);
+                if let Some(former) = former {
+                    self.settle();
+                    self.give(ring, former);
                 }
-                let given = secret("identity", &name, &[("tls.key", pem.expose_str().unwrap())]);
-                self.cluster.put(given, self.now);
-                self.rings[ring].spec["source"] = json!({"secretRef": {"name": name}});
-                self.put_ring(ring);
             }
             Happening::Generated { ring } => {
                 self.rings[ring].spec["source"] = json!({"generate": {}});
