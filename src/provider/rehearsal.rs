@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     Authorization, Call, ClaimsRequest, Endpoint, OAuthError, Params, Peer, Provider,
-    authorize::{self, AuthorizationRequest, Next, Person, Refusal, Sight, Stop, Unresolved},
+    authorize::{self, Next, Person, Refusal, Sight, Stop, Unresolved},
     steps::{Step, Steps},
     tokens::{self, Grant, GrantPayload, Inactive, Keys, OwnClaims},
 };
@@ -45,6 +45,8 @@ pub struct AuthorizationRehearsal {
     pub ending: Ending,
     /// What was taken for granted, in a sentence.
     pub assumed: Option<&'static str>,
+    /// The parameters that counted, those of a request object among them; none: it did not come so far.
+    pub params: Option<Params>,
 }
 
 /// How the browser would be answered.
@@ -103,9 +105,23 @@ pub async fn rehearse_authorization(
     now: Timestamp,
 ) -> Result<AuthorizationRehearsal, AccountError> {
     let mut steps = Steps::noted();
-    let (request, assumed) = match checked(realm, params, now, &mut steps).await {
-        Ok(checked) => checked,
-        Err(ending) => return Ok(AuthorizationRehearsal { steps: steps.into_vec(), ending, assumed: None }),
+    let call = call(realm, now);
+    let resolved = match authorize::resolve(&call, params, Sight::Rehearsal, &mut steps).await {
+        Ok(resolved) => resolved,
+        Err(unresolved) => {
+            let (steps, ending) = (steps.into_vec(), ending_of(unresolved));
+            return Ok(AuthorizationRehearsal { steps, ending, assumed: None, params: None });
+        }
+    };
+    let checked = authorize::check(realm, &resolved, now, &mut steps);
+    let (params, assumed) = resolved.into_parts();
+    let params = Some(params);
+    let request = match checked {
+        Ok(request) => request,
+        Err(refusal) => {
+            let (steps, ending) = (steps.into_vec(), ending_of(refusal.into()));
+            return Ok(AuthorizationRehearsal { steps, ending, assumed, params });
+        }
     };
     let store = MemoryStore::new();
     let session =
@@ -130,27 +146,17 @@ pub async fn rehearse_authorization(
             }
         }
     };
-    Ok(AuthorizationRehearsal { steps: steps.into_vec(), ending, assumed })
+    Ok(AuthorizationRehearsal { steps: steps.into_vec(), ending, assumed, params })
 }
 
-/// A request that needs a person now, and what was taken for granted of it.
-async fn checked(
-    realm: &Arc<Realm>,
-    params: Params,
-    now: Timestamp,
-    steps: &mut Steps,
-) -> Result<(AuthorizationRequest, Option<&'static str>), Ending> {
-    let refused = |refusal| match refusal {
-        Refusal::Page(error) => Ending::Page(error),
-        Refusal::Reply(client, to, error) => Ending::Reply { client, redirect_uri: to.redirect_uri, error },
-    };
-    let call = call(realm, now);
-    let resolved = authorize::resolve(&call, params, Sight::Rehearsal, steps).await.map_err(|error| match error {
-        Unresolved::Refused(refusal) => refused(refusal),
+fn ending_of(unresolved: Unresolved) -> Ending {
+    match unresolved {
+        Unresolved::Refused(Refusal::Page(error)) => Ending::Page(error),
+        Unresolved::Refused(Refusal::Reply(client, to, error)) => {
+            Ending::Reply { client, redirect_uri: to.redirect_uri, error }
+        }
         Unresolved::Unseen(client, reason) => Ending::Unseen { client, reason },
-    })?;
-    let request = authorize::check(realm, &resolved, now, steps).map_err(refused)?;
-    Ok((request, resolved.assumed))
+    }
 }
 
 /// What would be said of an access token.

@@ -53,7 +53,8 @@ pub async fn explain(
     let rehearsal = rehearsal.map_err(|error| PluginError::Refused(format!("it can't be gone through: {error}")))?;
     let mut report = ended(about, &rehearsal.ending, user.is_some());
     if let Some(step) = rehearsal.steps.last().filter(|step| step.passage == Passage::Refused) {
-        report.advice = advice::request(gathered, &realm, &params, step.name, user.as_deref());
+        let counted = rehearsal.params.as_ref().unwrap_or(&params);
+        report.advice = advice::request(gathered, &realm, counted, step.name, user.as_deref());
     }
     report.steps = steps(rehearsal::authorization_steps(), &rehearsal.steps);
     report.notes.extend(rehearsal.assumed.map(str::to_owned));

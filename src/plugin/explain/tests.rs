@@ -181,6 +181,10 @@ async fn a_request_object_by_reference_is_the_provider_s_to_fetch() {
     let report = ask(&gathered, &url(&[("request", object)]), Some("ada")).await;
     let scopes = report.facts.iter().find(|fact| fact.name == "scopes granted").unwrap();
     assert_eq!((report.outcome, scopes.values.join(" ")), (Outcome::Accepted, "openid email".to_owned()));
+    // {"scope":"openid reports"}: what counts is what is advised on.
+    let object = "eyJhbGciOiJub25lIn0.eyJzY29wZSI6Im9wZW5pZCByZXBvcnRzIn0.";
+    let report = ask(&gathered, &url(&[("request", object)]), None).await;
+    assert!(report.advice.iter().any(|line| line.contains("add reports to spec.scopes")), "{:?}", report.advice);
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ pub(crate) struct Resolved {
     pub(super) params: Params,
     pub(super) origin: Origin,
     /// What a rehearsal had to take for granted.
-    pub(crate) assumed: Option<&'static str>,
+    assumed: Option<&'static str>,
 }
 
 /// Where the parameters come from.
@@ -112,6 +112,11 @@ impl Resolved {
 
     pub(crate) fn params(&self) -> &Params {
         &self.params
+    }
+
+    /// The parameters, and what a rehearsal had to take for granted.
+    pub(crate) fn into_parts(self) -> (Params, Option<&'static str>) {
+        (self.params, self.assumed)
     }
 }
 
