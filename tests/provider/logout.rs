@@ -264,7 +264,7 @@ async fn a_page_of_another_site_sees_it_too_where_the_browser_lets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn section_5_1_a_page_from_which_the_browser_keeps_the_session_is_not_told_of_a_change() {
+async fn session_management_5_1_a_page_from_which_the_browser_keeps_the_session_is_not_told_of_a_change() {
     let (_certificate, secure) = secure().await;
     let plain = realm(&Arc::new(Serve::start(&[], &[]).await)).await;
     for (served, allows) in [(&secure, false), (&plain, true)] {
