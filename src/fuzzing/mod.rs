@@ -9,6 +9,7 @@
     reason = "a panic is how a fuzz target says what it has found"
 )]
 
+mod claims;
 mod client_metadata;
 mod jwe;
 mod jwk_set;
@@ -25,8 +26,9 @@ use crate::provider::fuzzing::authorization_request;
 pub type Target = fn(&[u8]) -> bool;
 
 /// The targets, by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("authorization_request", authorization_request),
+    ("claims", claims::run),
     ("client_metadata", client_metadata::run),
     ("jwe", jwe::run),
     ("jwk_set", jwk_set::run),

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use super::{
-    Endpoint, OAuthError, Params,
+    ClaimsRequest, Endpoint, OAuthError, Params,
     authorize::{self, AuthorizationRequest, Refusal, Resolved, Sight, Unresolved, with_query},
     id_token_hint, register,
     steps::Steps,
@@ -67,6 +67,7 @@ pub(crate) fn authorization_request(query: &[u8]) -> bool {
             assert_eq!((&request.scopes, &request.resources), (&again.scopes, &again.resources));
             assert_eq!((&request.nonce, &request.code_challenge), (&again.nonce, &again.code_challenge));
             assert_eq!((&request.max_age, &request.encoded), (&again.max_age, &again.encoded));
+            assert_eq!(request.claims, again.claims);
             true
         }
     }
@@ -89,6 +90,30 @@ async fn kept(request: &AuthorizationRequest) -> AuthorizationRequest {
     let interaction = Interaction::begin(&store, &realm, request.kept(), "a browser", now).await.unwrap();
     let resolved = Resolved::kept(&interaction).expect("what is kept can be read");
     authorize::check(&realm, &resolved, now, &mut Steps::unnoted()).expect("it is as right as before")
+}
+
+/// The parameter `claims` (OpenID Connect Core section 5.5). What is asked for is carried by codes and grants as it was read.
+pub(crate) fn claims(text: &str) -> bool {
+    let parsed = ClaimsRequest::parse(text);
+    if let Ok(claims) = &parsed {
+        let carried: ClaimsRequest = serde_json::from_slice(&serde_json::to_vec(claims).unwrap()).unwrap();
+        let names = |claims: &ClaimsRequest| claims.wishes().map(|wish| wish.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&carried), names(claims));
+        assert!(claims.subject().is_none_or(|sub| claims.is_for(sub) || !claims.is_for("sub-ada")), "for two at once");
+        claims.essential_acr();
+    }
+    let query = [
+        ("client_id", "app"),
+        ("response_type", "code"),
+        ("redirect_uri", "https://app.example/callback"),
+        ("scope", "openid"),
+        ("code_challenge", testing::CHALLENGE),
+        ("code_challenge_method", "S256"),
+        ("claims", text),
+    ];
+    let is_accepted = authorization_request(testing::encode(&query).as_bytes());
+    assert!(!is_accepted || parsed.is_ok() || text.is_empty(), "it was not read");
+    is_accepted
 }
 
 /// An authorization request in a request object.
