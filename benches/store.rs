@@ -1,10 +1,13 @@
 //! `cargo bench --bench store`: how many refresh rotations a second the engines take, from 16 tasks, each on families of its own.
-//! PostgreSQL is measured where `REALMKEEPER_BENCH_POSTGRES` holds a URL of one that may be written to; `pgbench` beside it says what it
-//! could do (`docs/performance.md`).
-//! SQLite waits for the disk at each, so its line says as much of the disk as of us; the last one is the disk alone.
+//! SQLite and PostgreSQL wait for the disk at each, so their lines say as much of the disk as of us; the last one is the disk alone.
+//! PostgreSQL runs beside us on all cores, and what it uses is not in our CPU column. `pgbench` does the same to the same table: an
+//! UPDATE and an INSERT in a transaction.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
+
+#[path = "../tests/support/postgres.rs"]
+mod postgres;
 
 use std::{
     fs::{self, File},
@@ -23,6 +26,7 @@ const FAMILIES: usize = 200;
 const TIME: Duration = Duration::from_secs(5);
 
 fn main() -> anyhow::Result<()> {
+    let server = postgres::Postgres::start_durable();
     tokio::runtime::Runtime::new()?.block_on(async {
         println!("{:<24} {:>12} {:>14} {:>10}", "", "rotations/s", "CPU µs each", "p99 ms");
         let folder = tempfile::tempdir()?;
@@ -30,10 +34,10 @@ fn main() -> anyhow::Result<()> {
             measure("memory", Location::Memory, find_first).await?;
             let file = folder.path().join(format!("{find_first}.db"));
             measure("SQLite", Location::Sqlite(file), find_first).await?;
-            if let Ok(url) = std::env::var("REALMKEEPER_BENCH_POSTGRES") {
-                measure("PostgreSQL", url.parse().context("see REALMKEEPER_BENCH_POSTGRES")?, find_first).await?;
-            }
+            let url = server.url("suite").replace("pool_max=6", &format!("pool_max={TASKS}"));
+            measure("PostgreSQL", url.parse()?, find_first).await?;
         }
+        println!("{:<24} {:>12.0}", "pgbench, the same rows", pgbench(&server).await?);
         println!("{:<24} {:>12.0}", "one write and fdatasync", synchronisations(&folder.path().join("plain"))?);
         Ok(())
     })
@@ -128,4 +132,46 @@ fn synchronisations(path: &Path) -> anyhow::Result<f64> {
         count += 1;
     }
     Ok(f64::from(count) / start.elapsed().as_secs_f64())
+}
+
+/// Transactions a second of `pgbench` with as many clients, each on families of its own.
+async fn pgbench(server: &postgres::Postgres) -> anyhow::Result<f64> {
+    let url = server.url("suite");
+    let store = url.parse::<Location>()?.open().await?;
+    store.ping().await?;
+    store.close().await?;
+    let (_, schema) = url.split_once("schema=").context("no schema")?;
+    let table = format!("{}.artifact", schema.split('&').next().unwrap_or_default());
+    let id = |words: &str| format!("sha256(({words})::bytea)");
+    let columns = "id, kind, realm, grant_id, session_id, payload, expires_at";
+    let row = |id: String, grant: &str| {
+        format!("{id}, 2, 'identity/staff', {grant}, {grant}, repeat('x', 300)::bytea, 9000000000000000")
+    };
+    let first = row(id("task || ' ' || family || ' 0'"), &id("task || ' ' || family"));
+    let first = format!(
+        "INSERT INTO {table} ({columns}) SELECT {first}
+         FROM generate_series(0, {TASKS} - 1) AS task, generate_series(0, {FAMILIES} - 1) AS family"
+    );
+    server.client("psql", &["-q", "-c", &first]);
+    let of = |generation: &str| id(&format!(":client_id::text || ' ' || :family::text || ' ' || :{generation}::text"));
+    let insert = row(of("new"), &id(":client_id::text || ' ' || :family::text"));
+    let script = format!(
+        "\\set n :n + 1
+\\set family :n % {FAMILIES}
+\\set old :n / {FAMILIES}
+\\set new :old + 1
+BEGIN;
+UPDATE {table} SET consumed_at = 1, successor = {} WHERE id = {} AND kind = 2 AND expires_at > 1 AND consumed_at IS NULL;
+INSERT INTO {table} ({columns}) VALUES ({insert});
+COMMIT;
+",
+        of("new"),
+        of("old")
+    );
+    let file = server.write("rotate.sql", &script).display().to_string();
+    let (clients, seconds) = (TASKS.to_string(), TIME.as_secs().to_string());
+    let options = ["-n", "-M", "prepared", "-c", &clients, "-T", &seconds, "-D", "n=-1", "-f", &file];
+    let printed = server.client("pgbench", &options);
+    let rate = printed.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    rate.with_context(|| format!("pgbench says no rate:\n{printed}"))
 }

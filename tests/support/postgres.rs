@@ -1,6 +1,13 @@
 //! A real PostgreSQL for the tests, from the system's package: in a temporary folder, on loopback, as a user of its own. It ends with
 //! the value that started it, and with the process of the tests.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, dead_code, reason = "tests wait for it")]
+#![allow(clippy::disallowed_methods, dead_code, reason = "tests wait for it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark uses it too"
+)]
 
 use std::{
     fs::{self, File},
@@ -29,6 +36,7 @@ pub struct Postgres {
     port: u16,
     programs: PathBuf,
     child: Option<Child>,
+    durable: bool,
 }
 
 /// The one for a test program's cases that only want a database. (It is never dropped: the kernel ends it.)
@@ -66,12 +74,21 @@ local all all trust
 ";
 
 impl Postgres {
-    /// Makes a fresh cluster and starts it; returns when it answers.
+    /// Makes a fresh cluster and starts it; returns when it answers. It never waits for the disk.
     pub fn start() -> Self {
+        Self::make_and_start(false)
+    }
+
+    /// One that waits for the disk at each commit, as it does in earnest.
+    pub fn start_durable() -> Self {
+        Self::make_and_start(true)
+    }
+
+    fn make_and_start(durable: bool) -> Self {
         sweep();
         let prefix = format!("realmkeeper-postgres-{}-", std::process::id());
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
-        let mut server = Self { folder, port: 0, programs: programs(), child: None };
+        let mut server = Self { folder, port: 0, programs: programs(), child: None, durable };
         if let Some((user, group)) = account() {
             chown(server.folder.path(), Some(user), Some(group)).unwrap();
         }
@@ -113,8 +130,8 @@ impl Postgres {
             ("port", &*port),
             ("listen_addresses", "127.0.0.1"),
             ("unix_socket_directories", &*sockets),
-            ("fsync", "off"),
-            ("full_page_writes", "off"),
+            ("fsync", if self.durable { "on" } else { "off" }),
+            ("full_page_writes", if self.durable { "on" } else { "off" }),
             ("max_connections", "300"),
             ("shared_buffers", "64MB"),
             ("max_wal_size", "256MB"),
@@ -186,6 +203,15 @@ impl Postgres {
     /// What it has printed.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// Runs a program of the package on the database, as the user `suite`; gives what it prints.
+    pub fn client(&self, name: &str, arguments: &[&str]) -> String {
+        let mut command = self.program(name);
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "suite"]).args(arguments);
+        let output = command.arg("realmkeeper").stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// A setting that takes effect now, such as `ssl = on`.

@@ -116,6 +116,36 @@ async fn a_statement_that_takes_too_long_is_given_up_and_the_connection_serves_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_replicas_that_redeem_a_code_at_once_one_wins_a_thousand_times() {
+    let url = server::shared().url("suite");
+    let replicas = [open(&url).await, open(&url).await];
+    for round in 0..40 {
+        let codes: Vec<_> = (0..25).map(|n| format!("{round} {n}")).collect();
+        let all = codes.iter().map(|code| Change::Insert(token(code).build())).collect();
+        replicas[0].commit(all, now()).await.unwrap();
+        let races = codes.iter().map(async |code| {
+            let redeem = |replica: usize| {
+                let tokens = Change::Insert(artifact(Kind::Grant, &format!("{code} {replica}")).grant(code).build());
+                replicas[replica].commit(vec![consume(code), tokens], now())
+            };
+            let (first, second) = tokio::join!(redeem(0), redeem(1));
+            assert!(
+                matches!((&first, &second), (Ok(()), Err(StoreError::Conflict)) | (Err(StoreError::Conflict), Ok(()))),
+                "{code}: {first:?} {second:?}"
+            );
+            // The second use ends what came of the first, on whichever it was.
+            replicas[usize::from(first.is_ok())]
+                .commit(vec![Change::RemoveGrant(IdHash::of(code))], now())
+                .await
+                .unwrap();
+        });
+        join_all(races).await;
+    }
+    let left = client(&url).await.query_one("SELECT count(*) FROM artifact WHERE kind = 4", &[]).await.unwrap();
+    assert_eq!(left.get::<_, i64>(0), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn replicas_that_sweep_at_once_share_the_work() {
     let url = server::shared().url("suite");
     let replicas = [open(&url).await, open(&url).await, open(&url).await];
