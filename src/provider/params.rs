@@ -60,24 +60,44 @@ impl Params {
     /// # Errors
     /// [`InvalidParams`].
     pub fn parse_repeating(text: &[u8], may_repeat: impl Fn(&str) -> bool) -> Result<Self, InvalidParams> {
+        match Self::parse_as_far_as_possible(text, may_repeat) {
+            (params, None) => Ok(params),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// The same, with what could be read all the same beside the first error: it may say whom to tell.
+    pub(super) fn parse_as_far_as_possible(
+        text: &[u8],
+        may_repeat: impl Fn(&str) -> bool,
+    ) -> (Self, Option<InvalidParams>) {
+        let mut params = Self(Vec::with_capacity(12));
         if text.len() > MAX_FORM_LENGTH {
-            return Err(InvalidParams::TooLong);
+            return (params, Some(InvalidParams::TooLong));
         }
-        let mut params: Vec<(String, String)> = Vec::with_capacity(12);
+        let mut first_error = None;
         for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-            if params.len() == MAX_PARAMETERS {
-                return Err(InvalidParams::TooMany);
+            if params.0.len() == MAX_PARAMETERS {
+                first_error.get_or_insert(InvalidParams::TooMany);
+                break;
             }
-            let split = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-            let (name, value) = pair.split_at_checked(split).unwrap_or((pair, b""));
-            let (name, value) = (decode(name)?, decode(value.strip_prefix(b"=").unwrap_or(value))?);
-            check_characters(&name, &value)?;
-            if !may_repeat(&name) && params.iter().any(|(known, _)| *known == name) {
-                return Err(InvalidParams::Duplicate(shown(&name)));
+            if let Err(error) = params.push(pair, &may_repeat) {
+                first_error.get_or_insert(error);
             }
-            params.push((name.into_owned(), value.into_owned()));
         }
-        Ok(Self(params))
+        (params, first_error)
+    }
+
+    fn push(&mut self, pair: &[u8], may_repeat: impl Fn(&str) -> bool) -> Result<(), InvalidParams> {
+        let split = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let (name, value) = pair.split_at_checked(split).unwrap_or((pair, b""));
+        let (name, value) = (decode(name)?, decode(value.strip_prefix(b"=").unwrap_or(value))?);
+        check_characters(&name, &value)?;
+        if !may_repeat(&name) && self.0.iter().any(|(known, _)| *known == name) {
+            return Err(InvalidParams::Duplicate(shown(&name)));
+        }
+        self.0.push((name.into_owned(), value.into_owned()));
+        Ok(())
     }
 
     /// Of parameters that come another way, under the same rules; a name may stand there more than once.
@@ -110,13 +130,7 @@ impl Params {
         body: Body,
         may_repeat: impl Fn(&str) -> bool,
     ) -> Result<Self, InvalidParams> {
-        let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = media_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            discard(body, 0).await;
-            return Err(InvalidParams::MediaType);
-        }
-        Self::parse_repeating(&read(body).await?, may_repeat)
+        Self::parse_repeating(&read_form(headers, body).await?, may_repeat)
     }
 
     /// The parameter; one sent without a value counts as omitted (RFC 6749 section 3.1).
@@ -155,6 +169,17 @@ fn check_characters(name: &str, value: &str) -> Result<(), InvalidParams> {
 
 fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+/// Reads the body of a POST, which must be a form.
+pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Zeroizing<Vec<u8>>, InvalidParams> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        discard(body, 0).await;
+        return Err(InvalidParams::MediaType);
+    }
+    read(body).await
 }
 
 /// Reads a whole body that may be [`MAX_FORM_LENGTH`] long.
@@ -254,6 +279,15 @@ mod tests {
         assert_eq!(params.repeated(|name| name == "resource"), None);
         let twice = Params::parse_repeating(b"scope=x&scope=y", |name| name == "resource").unwrap_err();
         assert_eq!(twice, InvalidParams::Duplicate("scope".into()));
+    }
+
+    #[test]
+    fn what_can_be_read_beside_an_error_is_there() {
+        let (params, error) = Params::parse_as_far_as_possible(b"a=1&b=%zz&c=%00&a=2&d=4", |_| false);
+        assert_eq!((params.get("a"), params.get("b"), params.get("d")), (Some("1"), None, Some("4")));
+        assert_eq!(error, Some(InvalidParams::Encoding), "the first of them");
+        let (params, error) = Params::parse_as_far_as_possible(&vec![b'a'; 70_000], |_| false);
+        assert_eq!((params.iter().count(), error), (0, Some(InvalidParams::TooLong)));
     }
 
     #[test]

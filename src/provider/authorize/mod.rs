@@ -41,6 +41,7 @@ use axum::{
     http::{Method, Request, Response},
 };
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 pub(crate) use self::{
     claims::beyond_scopes,
@@ -53,7 +54,9 @@ pub(crate) use self::{
     response_mode::ResponseMode,
 };
 use super::{
-    Call, ErrorCode, InvalidParams, OAuthError, Params, register,
+    Call, ErrorCode, OAuthError, Params,
+    params::read_form,
+    register,
     steps::Steps,
     visit::{Visit, see_other},
 };
@@ -75,18 +78,21 @@ pub(crate) async fn handle(call: &Call, request: Request<Body>) -> Response<Body
         Err(response) => return response,
     };
     let is_post = parts.method == Method::POST;
-    // Repetition is an error that the client can be told of, so it is no reason not to read the rest.
-    let params = match is_post {
-        true => Params::from_body_repeating(&parts.headers, body, |_| true).await,
-        false => Params::parse_repeating(parts.uri.query().unwrap_or_default().as_bytes(), |_| true),
+    let text = match is_post {
+        true => read_form(&parts.headers, body).await,
+        false => Ok(Zeroizing::new(parts.uri.query().unwrap_or_default().as_bytes().to_vec())),
     };
-    let params = match params {
-        Ok(params) => params,
-        Err(error) => return unreadable(&visit, error),
+    // Repetition is an error that the client can be told of, so it is no reason not to read the rest.
+    let (params, error) = match text.map(|text| Params::parse_as_far_as_possible(&text, |_| true)) {
+        Ok(read) => read,
+        Err(error) => return visit.error_page(|texts| texts.bad_request, error.into()),
     };
     visit.set_ui_locales(params.get("ui_locales"));
     visit.set_display(params.get("display"));
-    let response = answer(&mut visit, params, is_post).await;
+    let response = match error {
+        Some(error) => refuse(&visit, request::unreadable(&call.realm, &params, error.into())),
+        None => answer(&mut visit, params, is_post).await,
+    };
     visit.finish(response)
 }
 
@@ -303,11 +309,6 @@ pub(crate) fn refuse(visit: &Visit<'_>, refusal: Refusal) -> Response<Body> {
         Refusal::Page(error) => visit.error_page(|texts| texts.bad_request, error),
         Refusal::Reply(client, reply_to, error) => reply_to.error(visit, &client, error),
     }
-}
-
-/// Parameters that can't be read name nobody who could be told.
-fn unreadable(visit: &Visit<'_>, error: InvalidParams) -> Response<Body> {
-    visit.error_page(|texts| texts.bad_request, error.into())
 }
 
 impl From<AccountError> for OAuthError {

@@ -139,6 +139,25 @@ pub(crate) fn check(
     checked.map_err(|error| Refusal::Reply(client, reply_to, error))
 }
 
+/// The refusal of a request that can't be read whole. Where what can be read names a client and one of its redirect URIs, the client is told
+/// (RFC 6749 section 4.1.2.1).
+pub(super) fn unreadable(realm: &Realm, params: &Params, error: OAuthError) -> Refusal {
+    let target = || {
+        repeated::check_target(params).ok()?;
+        let client = client::check(realm, params).ok()?;
+        // Where it is left out nobody can say that it is not what could not be read.
+        let redirect_uri = params.get("redirect_uri").filter(|_| redirect_uri::check(&client, params).is_ok())?;
+        Some((client, redirect_uri.to_owned()))
+    };
+    match target() {
+        Some((client, redirect_uri)) => {
+            let (mode, state) = (ResponseMode::of(params), params.get("state").map(str::to_owned));
+            Refusal::Reply(client, ReplyTo { redirect_uri, mode, state }, error)
+        }
+        None => Refusal::Page(error),
+    }
+}
+
 /// Form-encodes a request.
 pub(super) fn encode(params: &Params) -> Result<String, OAuthError> {
     let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(params.iter()).finish();

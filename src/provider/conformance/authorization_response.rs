@@ -50,11 +50,39 @@ async fn core_3_1_2_6_an_error_holds_its_code_and_state_and_nothing_else_of_the_
     for error in errors {
         let parameters = [error, ("nonce", "n"), ("login_hint", "ada"), ("display", "page"), ("foo", "bar")];
         let answer = ask(&mut browser, &parameters).await;
-        let names: Vec<_> = answer.keys().map(String::as_str).collect();
+        // What tells of the session is no part of the request (Session Management section 3).
+        let names: Vec<_> = answer.keys().map(String::as_str).filter(|name| *name != "session_state").collect();
         assert_eq!(names, ["error", "error_description", "iss", "state"], "{error:?}");
         assert_eq!(answer["state"], "a state");
         let answer = ask(&mut browser, &[error, ("state", "")]).await;
         assert!(!answer.contains_key("state"), "none was sent: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn rfc6749_4_1_2_1_what_can_not_be_read_is_told_to_the_client_where_that_can_be_told() {
+    let provider = provider();
+    let mut browser = signed_in(&provider).await;
+    let good = authorize(&[]);
+    for broken in ["nonce=%zz", "nonce=%", "nonce=%00", "login_hint=%ff", "x%00=1", &"p=1&".repeat(100)] {
+        let reply = browser.load(&format!("{good}&{broken}")).await;
+        let (mode, answer) = travelled(&reply);
+        assert_eq!((mode, &*answer["error"], &*answer["state"]), ("query", "invalid_request", "a state"), "{broken}");
+        let reply = browser.load(&format!("{good}&{broken}&response_mode=form_post")).await;
+        let want = if broken.starts_with("p=1") { "query" } else { "form_post" };
+        assert_eq!(travelled(&reply).0, want, "{broken}");
+    }
+    let stateless = browser.load(&format!("{}&state=%ff", authorize(&[("state", "")]))).await;
+    assert_eq!(travelled(&stateless).1.get("state"), None);
+    // Whom to tell is not known for certain.
+    for broken in [
+        format!("{good}&client_id=other&nonce=%zz"),
+        format!("{good}&redirect_uri=https%3A%2F%2Fevil.example&nonce=%zz"),
+        format!("{}&redirect_uri=%zz", authorize(&[("redirect_uri", ""), ("scope", "email")])),
+        format!("{}&client_id=%zz", authorize(&[("client_id", "")])),
+    ] {
+        let reply = browser.load(&broken).await;
+        assert_eq!((reply.status.as_u16(), reply.header("location")), (400, ""), "{broken}");
     }
 }
 

@@ -235,3 +235,30 @@ async fn core_3_1_2_4_nothing_is_released_to_a_client_before_its_own_consent() {
     assert!(ask(&mut browser, &[("prompt", "none")]).await.contains_key("code"));
     assert_eq!(ask(&mut browser, &[("client_id", "second"), ("prompt", "none")]).await["error"], "consent_required");
 }
+
+#[tokio::test]
+async fn core_3_1_2_4_and_3_2_2_4_and_3_3_2_4_consent_comes_before_every_kind_of_answer() {
+    let provider = provider();
+    let mut browser = signed_in(&provider).await;
+    for response_type in ResponseType::ALL {
+        // Each asks for something else, so that none has been agreed to before.
+        for (scope, mode) in [("openid", ""), ("openid email", "form_post")] {
+            let parameters = [
+                ("client_id", "asks"),
+                ("response_type", response_type.as_str()),
+                ("response_mode", mode),
+                ("scope", scope),
+                ("nonce", "n"),
+                ("prompt", "consent"),
+            ];
+            let page = browser.open(&authorize(&parameters)).await;
+            assert!(asks_for_consent(&page), "{parameters:?}");
+            let (travels, answer) = travelled(&browser.submit(&page, &[("action", "deny")]).await);
+            let names: Vec<_> = answer.keys().map(String::as_str).filter(|name| *name != "session_state").collect();
+            assert_eq!(names, ["error", "error_description", "iss", "state"], "{parameters:?}");
+            assert_eq!((&*answer["error"], &*answer["state"]), ("access_denied", "a state"), "{parameters:?}");
+            let (allowed, answer) = travelled(&browser.submit(&page, &[("action", "allow")]).await);
+            assert!(!answer.contains_key("error") && allowed == travels, "{parameters:?}: {answer:?}");
+        }
+    }
+}

@@ -287,3 +287,41 @@ async fn rfc7636_4_6_the_verifier_of_appendix_b_redeems_its_challenge() {
     let right = form(&code, &[("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")]);
     assert_eq!(provider.token("app", &right).await.status.as_u16(), 200);
 }
+
+#[tokio::test]
+async fn rfc6749_3_2_1_a_public_client_says_who_it_is() {
+    let provider = provider();
+    let code = provider.code(authorization("spa", "ada", "openid"), |_| ()).await;
+    for who in [&[][..], &[("client_id", "")], &[("client_id", "nobody")], &[("client_id", "SPA")]] {
+        let reply = provider.post_form("/token", &[], &form(&code, who)).await;
+        is_error(&reply, 401, "invalid_client");
+    }
+    let reply = provider.post_form("/token", &[], &form(&code, &[("client_id", "spa")])).await;
+    assert_eq!(reply.status.as_u16(), 200, "{}", reply.text());
+}
+
+#[tokio::test]
+async fn rfc6750_3_each_attribute_of_the_challenge_is_there_once() {
+    let provider = provider();
+    let tokens = provider.tokens(authorization("app", "ada", "email")).await;
+    let narrow = format!("Bearer {}", text(&tokens, "access_token"));
+    for (header, error) in
+        [("", ""), ("Bearer x", "invalid_token"), ("Bearer", "invalid_request"), (&narrow, "insufficient_scope")]
+    {
+        let headers: Vec<_> = Some(("authorization", header)).filter(|_| !header.is_empty()).into_iter().collect();
+        let reply = provider.get("/userinfo", &headers).await;
+        assert_eq!(reply.headers.get_all("www-authenticate").iter().count(), 1);
+        let challenge = reply.header("www-authenticate");
+        assert!(challenge.starts_with("Bearer "), "{challenge}");
+        for name in ["realm", "error", "error_description", "scope"] {
+            let times = challenge.matches(&format!("{name}=\"")).count();
+            let want = match name {
+                "realm" => 1,
+                "scope" => usize::from(error == "insufficient_scope"),
+                _ => usize::from(!error.is_empty()),
+            };
+            assert_eq!(times, want, "{name} in {challenge}");
+        }
+        assert!(error.is_empty() || challenge.contains(&format!("error=\"{error}\"")), "{challenge}");
+    }
+}
