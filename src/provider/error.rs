@@ -191,7 +191,6 @@ impl From<InvalidParams> for OAuthError {
     fn from(error: InvalidParams) -> Self {
         let status = match error {
             InvalidParams::TooLong => Some(StatusCode::PAYLOAD_TOO_LARGE),
-            InvalidParams::MediaType => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             InvalidParams::Body => Some(StatusCode::REQUEST_TIMEOUT),
             _ => None,
         };

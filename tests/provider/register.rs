@@ -281,7 +281,7 @@ async fn rfc7591_3_1_the_request_is_one_json_object() {
         Answer::read(request.body(body)).await
     };
     let good = json!({"redirect_uris": ["https://app.example/cb"]}).to_string();
-    send("application/x-www-form-urlencoded", good.clone()).await.assert_error(415, "invalid_request");
+    send("application/x-www-form-urlencoded", good.clone()).await.assert_error(400, "invalid_request");
     assert_eq!(send("application/json; charset=utf-8", good).await.status, 201);
     for body in ["", "[]", "{", "\"x\"", "null", &"[".repeat(5000)] {
         send("application/json", body.to_owned()).await.assert_error(400, "invalid_client_metadata");

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
 };
 use serde_json::{Map, Value};
 
@@ -16,8 +16,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Document, OA
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let text = params::read(body).await?;
     if !essence.eq_ignore_ascii_case("application/json") {
-        let error = OAuthError::new(ErrorCode::InvalidRequest, "the body must be application/json");
-        return Err(OAuthError { status: Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), ..error });
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, "the body must be application/json"));
     }
     match serde_json::from_slice(&text) {
         Ok(Value::Object(document)) => Ok(document),

@@ -57,12 +57,12 @@ async fn credentials_in_the_uri_are_not_looked_at() {
 }
 
 #[tokio::test]
-async fn a_body_of_another_media_type_is_refused_with_its_status() {
+async fn rfc6749_5_2_a_body_of_another_media_type_is_a_bad_request() {
     let staff = realm().client(client("app")).serve();
     let headers = [("content-type", "application/json"), ("authorization", &basic("app", &secret_of("app")))];
     let body = r#"{"grant_type":"client_credentials"}"#.to_owned();
     let reply = staff.send(axum::http::Method::POST, "/token", &headers, body).await;
-    assert_eq!(reply.error(), (415, "invalid_request".into()));
+    assert_eq!(reply.error(), (400, "invalid_request".into()));
 }
 
 #[tokio::test]
