@@ -41,7 +41,6 @@ mod plugin_token;
 mod protected_tokens;
 mod reference;
 mod register;
-mod registration_rules;
 mod replicas;
 mod request_objects;
 mod tour;

@@ -1,5 +1,5 @@
 //! Whatever discovery lists works: each value is used at the endpoint that it is about, in a realm that allows everything and in those that
-//! allow the least. What can be registered is tested over HTTP (`tests/provider/registration_rules.rs`), the algorithms of tokens with those
+//! allow the least. What can be registered is tested over HTTP (`tests/provider/register/metadata.rs`), the algorithms of tokens with those
 //! (`src/provider/tokens/protect/tests.rs`), and the algorithms of assertions with client authentication.
 
 use std::collections::BTreeSet;
