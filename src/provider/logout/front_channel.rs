@@ -28,8 +28,8 @@ pub(super) fn frames(realm: &Realm, ended: &Ended) -> Vec<ClientFrame> {
 
 fn frame(client: &Client, identity: &[(&str, &str)]) -> Option<ClientFrame> {
     let uri = client.logout.frontchannel_uri.as_deref()?;
-    let origin = Url::parse(uri).ok()?.origin();
-    origin.is_tuple().then(|| ClientFrame { uri: with_query(uri, identity), origin: origin.ascii_serialization() })
+    let origin = pages::origin_in_policy(&Url::parse(uri).ok()?)?;
+    Some(ClientFrame { uri: with_query(uri, identity), origin })
 }
 
 /// The page with the frames; its policy lets in those clients and nobody else.

@@ -87,6 +87,24 @@ async fn frontchannel_3_the_page_lets_in_the_origins_of_those_clients_and_nobody
     assert_eq!(page.header("referrer-policy"), "no-referrer");
 }
 
+/// Frames of a page under `sandbox` have no cookies: nobody could be signed out in them.
+#[tokio::test]
+async fn frontchannel_3_no_client_can_say_something_about_the_page_of_the_others() {
+    let hosts = ["https://evil.example;sandbox", "https://evil.example,sandbox", "https://*", "https://e'vil.example"];
+    for evil in hosts {
+        let at = realm()
+            .client(framed("app", "https://app.example/signed-out"))
+            .client(framed("other", &format!("{evil}/frame")))
+            .user(user("ada").password("hunter2"))
+            .serve();
+        let (mut browser, _) = signed_in(&at, &["app", "other"]).await;
+        let page = sign_out(&mut browser, &[]).await;
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("; frame-src https://app.example; base-uri 'none'; "), "{evil}: {policy}");
+        assert_eq!(frames(&page).len(), 1, "{evil}");
+    }
+}
+
 #[tokio::test]
 async fn afterwards_the_person_goes_back_to_the_client_also_without_scripts() {
     let staff = staff();

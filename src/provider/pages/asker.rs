@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::Texts;
+use super::{Texts, origin_in_policy};
 use crate::realm::{Client, Issuer};
 
 /// A client on a page.
@@ -39,14 +39,18 @@ impl<'a> Asker<'a> {
         Self {
             name: name_of(client, texts),
             host: host.unwrap_or_default(),
-            logo: shown.logo.as_deref().and_then(web).filter(|logo| logo.scheme() == "https" || !issuer.is_secure()),
+            logo: shown
+                .logo
+                .as_deref()
+                .and_then(web)
+                .filter(|logo| (logo.scheme() == "https" || !issuer.is_secure()) && origin_in_policy(logo).is_some()),
             links: links.into_iter().filter_map(link).collect(),
         }
     }
 
     /// The one origin that the page may load an image from.
     pub(super) fn logo_origin(&self) -> Option<String> {
-        self.logo.as_ref().map(|logo| logo.origin().ascii_serialization())
+        self.logo.as_ref().and_then(origin_in_policy)
     }
 
     pub(super) fn logo(&self) -> Option<&str> {

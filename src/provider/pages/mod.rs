@@ -20,6 +20,7 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use url::Url;
 
 pub(crate) use asker::{Asker, name_of};
 pub(crate) use display::Display;
@@ -236,6 +237,15 @@ pub(crate) fn signed_out(page: &SignedOutPage<'_>, origins: &[String]) -> Respon
         response.headers_mut().insert(header::REFRESH, refresh);
     }
     response
+}
+
+/// The origin of an http or https URL, as a policy lists it (Content Security Policy Level 3 section 2.3.1). None where its host holds what
+/// no name on the network has: a URL may have a `;`, a `,` or a `*` there, which would say something else about the whole page.
+pub(crate) fn origin_in_policy(url: &Url) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
+    let is_listed =
+        matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| host.chars().all(is_plain));
+    is_listed.then(|| url.origin().ascii_serialization())
 }
 
 /// Renders a page.

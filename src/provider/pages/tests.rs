@@ -161,6 +161,19 @@ async fn registration_2_logo_policy_and_terms_are_shown_at_sign_in_and_at_consen
 }
 
 #[tokio::test]
+async fn a_logo_can_say_nothing_else_about_the_page() {
+    for host in ["cdn.example;sandbox", "cdn.example,sandbox", "*", "c'dn.example"] {
+        let own = "https://app.example/";
+        let at = presented(uris(&format!("https://{host}/logo.svg"), own, own, own));
+        for page in pages_of_a_sign_in(&at, "en").await {
+            let policy = page.header("content-security-policy");
+            assert!(!policy.contains("img-src") && !policy.contains("sandbox"), "{host}: {policy}");
+            assert!(!page.text().contains("<img"), "{host}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn registration_2_1_names_and_links_are_shown_in_the_language_of_the_page() {
     let at =
         presented(uris("https://a/l.png", "https://a/", "https://app.example/privacy", "https://app.example/terms"));
