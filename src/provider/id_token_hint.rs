@@ -50,6 +50,9 @@ struct Claims {
     iss: String,
     sub: String,
     aud: Audience,
+    /// Required of every ID token (section 2), past or not: a signed UserInfo response has none (RFC 8725 section 3.12).
+    #[serde(rename = "exp")]
+    _exp: serde_json::Number,
     sid: Option<String>,
 }
 

@@ -272,7 +272,7 @@ async fn oidc_3_1_2_1_a_hint_is_an_id_token_of_this_realm_also_an_expired_one() 
     let mut browser = signed_in(&staff).await;
     let ring = keyring();
     let signer = ring.signer(crate::jose::Algorithm::Es256, staff.now()).unwrap();
-    let claims = json!({"iss": "https://id.example.com/realms/staff", "sub": "sub-ada", "aud": ["app"]});
+    let claims = json!({"iss": "https://id.example.com/realms/staff", "sub": "sub-ada", "aud": ["app"], "exp": 1});
     let stranger = crate::provider::testing::signer(0);
     for (hint, want) in [
         (signer.sign_jwt("at+jwt", &claims).unwrap(), "invalid_request"),

@@ -154,6 +154,19 @@ fn rp_initiated_logout_2_a_hint_that_is_encrypted_with_a_secret_needs_client_id(
 }
 
 #[test]
+fn core_3_1_2_2_a_signed_userinfo_response_is_no_id_token() {
+    let claims = json!({"iss": "https://id.example.com/realms/staff", "sub": "sub-ada", "aud": "app"});
+    let ring = full_keyring();
+    let signer = ring.signer(Algorithm::Es256, jiff::Timestamp::UNIX_EPOCH).unwrap();
+    let by_key = signer.sign_jwt("JWT", &claims).unwrap();
+    let by_secret = jose::authenticate_jwt(HmacAlgorithm::Hs256, LONG_SECRET.as_bytes(), "JWT", &claims).unwrap();
+    for userinfo in [by_key, by_secret] {
+        let why = check(&staff(), &userinfo, Some("app")).unwrap_err();
+        assert!(why.contains("exp"), "{why}");
+    }
+}
+
+#[test]
 fn what_is_no_id_token_is_refused_and_never_a_panic() {
     let staff = staff();
     let json =

@@ -328,7 +328,8 @@ async fn a_session_of_somebody_else_than_the_hint_means_asks_for_the_one_it_mean
     staff.advance(Duration::from_secs(1));
     let ring = crate::provider::testing::keyring();
     let signer = ring.signer(crate::jose::Algorithm::Es256, staff.now()).unwrap();
-    let claims = serde_json::json!({"iss": "https://id.example.com/realms/staff", "sub": "sub-ada", "aud": "app"});
+    let issuer = "https://id.example.com/realms/staff";
+    let claims = serde_json::json!({"iss": issuer, "sub": "sub-ada", "aud": "app", "exp": 1});
     let hint = signer.sign_jwt("JWT", &claims).unwrap();
     let page = form(&mut browser, &[("id_token_hint", &hint)]).await;
     assert!(page.text().contains("value=\"ada\""), "{}", page.text());

@@ -106,8 +106,8 @@ async fn rp_initiated_logout_2_without_an_id_token_of_the_session_the_person_is_
     let (mut browser, _) = signed_in(&staff).await;
     let of_another_session = hint(json!({"sid": "another"}));
     let of_another_person = hint(json!({"sub": "sub-bob"}));
-    let old = signer(0)
-        .sign_jwt("JWT", &json!({"iss": "https://id.example.com/realms/staff", "sub": "sub-ada", "aud": "app"}));
+    let claims = json!({"iss": "https://id.example.com/realms/staff", "sub": "sub-ada", "aud": "app", "exp": 1});
+    let old = signer(0).sign_jwt("JWT", &claims);
     for parameters in [
         &[][..],
         &[("client_id", "app"), ("post_logout_redirect_uri", BACK)],
