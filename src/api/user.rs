@@ -59,7 +59,7 @@ pub struct UserSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Subject>")]
     pub subject: Option<String>,
-    /// Whether the person can sign in. False also ends what was granted. Default true.
+    /// Whether the person can sign in. While it is false, what was granted is refused, too. Default true.
     #[serde(default = "yes")]
     pub enabled: bool,
     /// The standard claims of the scopes profile, address and phone (OpenID Connect Core section 5.1).
