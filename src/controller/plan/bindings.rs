@@ -149,7 +149,7 @@ impl Parts<'_> {
         let value = match (value, &self.source) {
             (Some(value), _) => value,
             (None, Some((_, value))) => value.clone(),
-            (None, None) => builder.generator.secret(self.binding.min_length)?,
+            (None, None) => builder.generator.secret(self.binding.new_length)?,
         };
         Ok(Credential { id, issued_at: Some(builder.now), value })
     }

@@ -115,7 +115,7 @@ fn write(
     let current = Credential {
         id,
         issued_at: Some(issued_at),
-        value: SystemGenerator.secret(spec.min_secret_length).map_err(|_| NoEntropy)?,
+        value: SystemGenerator.secret(binding.new_length).map_err(|_| NoEntropy)?,
     };
     let credentials = Credentials { current, previous, answers, is_taken: false };
     let composition = Composition {

@@ -335,6 +335,24 @@ fn rfc7518_3_2_a_generated_secret_is_as_long_as_the_algorithms_need() {
 }
 
 #[test]
+fn registration_2_who_has_registered_no_algorithm_for_assertions_gets_a_secret_that_is_long_enough_for_any() {
+    let by_assertion = |algorithm: Value| {
+        let mut app = with_algorithm("tokenEndpointAuthMethod", "client_secret_jwt", json!({}));
+        app["spec"]["tokenEndpointAuthSigningAlg"] = algorithm;
+        app
+    };
+    let mut house =
+        House::with([realm("staff", json!({"signing": {"defaultKeys": "None"}})), by_assertion(json!("HS256"))]);
+    let short = entry(&house, "client-secret").unwrap();
+    assert!(short.len() < 48, "{}", short.len());
+    // One that is there is long enough for what it was used for, and is kept.
+    house.put(by_assertion(json!(null))).settle();
+    assert_eq!(entry(&house, "client-secret"), Some(short));
+    let house = House::with([realm("staff", json!({"signing": {"defaultKeys": "None"}})), by_assertion(json!(null))]);
+    assert_eq!(entry(&house, "client-secret").unwrap().len(), 64);
+}
+
+#[test]
 fn a_secret_of_ours_that_has_become_too_short_is_replaced_with_overlap() {
     let spec = json!({"rotation": {"overlap": "1h"}});
     let mut house = house(spec.clone());

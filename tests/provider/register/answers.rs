@@ -135,6 +135,19 @@ async fn registration_3_2_no_two_clients_share_an_identifier_a_secret_or_a_token
 }
 
 #[tokio::test]
+async fn registration_2_a_secret_is_long_enough_for_any_algorithm_where_none_is_registered() {
+    let office = Office::open().await;
+    for (algorithm, least) in [(json!(null), 64), (json!("HS384"), 48), (json!("HS512"), 64)] {
+        let by_assertion = json!({
+            "token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": algorithm,
+        });
+        let answer = office.register(good(&by_assertion)).await;
+        assert_eq!(answer.status, 201, "{algorithm}: {}", answer.body);
+        assert!(answer.body["client_secret"].as_str().unwrap().len() >= least, "{algorithm}");
+    }
+}
+
+#[tokio::test]
 async fn registration_3_2_a_secret_is_there_where_it_is_needed_and_says_when_it_ends() {
     let office = Office::open().await;
     let jwks = json!({"keys": [key()]});

@@ -62,6 +62,8 @@ pub struct BindingSpec {
     pub has_secret: bool,
     /// The secret has at least so many bytes; a shorter one is replaced.
     pub min_length: usize,
+    /// A new one has at least so many bytes.
+    pub new_length: usize,
     /// When a new secret takes over.
     pub rotation: SecretRotation,
     /// Labels that the person wants.
@@ -111,6 +113,7 @@ impl BindingSpec {
             name: format!("{client}-oidc-seen").into(),
             has_secret: true,
             min_length: 0,
+            new_length: 0,
             rotation: SecretRotation { every: None, overlap },
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
@@ -144,6 +147,7 @@ impl BindingSpec {
             name: name.into(),
             has_secret,
             min_length: 0,
+            new_length: 0,
             rotation: spec.rotation.unwrap_or_default().into(),
             labels: spec.metadata.labels.clone(),
             annotations: spec.metadata.annotations.clone(),
@@ -153,10 +157,10 @@ impl BindingSpec {
         }
     }
 
-    /// The same, for a client whose secret must have at least so many bytes.
+    /// The same, for a client whose secret must have at least so many bytes, and has at least so many where it is made anew.
     #[must_use]
-    pub fn with_min_length(self, min_length: usize) -> Self {
-        Self { min_length, ..self }
+    pub fn with_lengths(self, min_length: usize, new_length: usize) -> Self {
+        Self { min_length, new_length, ..self }
     }
 
     /// The name of the entry with the client secret; none where it has none.

@@ -74,6 +74,15 @@ pub(super) fn min_secret_length(spec: &api::OidcClientSpec) -> usize {
     codes.chain(direct.map(|encryption| encryption.content.key_length())).max().unwrap_or_default()
 }
 
+/// The least that will do, and the least of a secret that is made anew: who authenticates by `client_secret_jwt` and has registered no
+/// algorithm may use any of those that discovery lists (OpenID Connect Registration section 2), the longest included.
+pub(super) fn secret_lengths(spec: &api::OidcClientSpec) -> (usize, usize) {
+    let least = min_secret_length(spec);
+    let is_authenticated_so = spec.auth_method() == api::TokenEndpointAuthMethod::ClientSecretJwt;
+    let by_any = is_authenticated_so && spec.token_endpoint_auth_signing_alg.is_none();
+    (least, if by_any { least.max(HmacAlgorithm::Hs512.min_key_length()) } else { least })
+}
+
 /// What is encrypted by a public key needs one of the client that fits (OpenID Connect Registration section 2). Those behind a URI are not
 /// known here.
 pub(super) fn check_recipients(spec: &api::OidcClientSpec, keys: &ClientKeys, problems: &mut Problems) {

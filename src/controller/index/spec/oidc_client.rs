@@ -346,9 +346,12 @@ fn secret(client: &api::OidcClient, method: AuthMethod, problems: &mut Problems)
         // Without a secret, the rest of the entries is written only for who asks for it by name.
         (false, api::SecretSource::Generate) if given.name.is_none() => ClientSecretSpec::None,
         (_, api::SecretSource::Generate) => {
-            let min_length = if has_secret { client_metadata::min_secret_length(&client.spec) } else { 0 };
+            let (min_length, new_length) = match has_secret {
+                true => client_metadata::secret_lengths(&client.spec),
+                false => (0, 0),
+            };
             let binding = BindingSpec::parse(name, has_secret, &given, problems);
-            ClientSecretSpec::Binding(binding.with_min_length(min_length))
+            ClientSecretSpec::Binding(binding.with_lengths(min_length, new_length))
         }
     }
 }
