@@ -325,6 +325,19 @@ fn window_end(now: Timestamp, window: Duration) -> Timestamp {
     now.saturating_add(window).unwrap_or(Timestamp::MAX)
 }
 
+/// That and how an artifact was used, of what an engine kept: the time in microseconds, and what replaced it.
+fn consumed(
+    (kind, id): (Kind, IdHash),
+    at: Option<i64>,
+    successor: Option<IdHash>,
+) -> Result<Option<Consumed>, StoreError> {
+    match (at, successor) {
+        (None, None) => Ok(None),
+        (Some(at), successor) => Ok(Some(Consumed { at: time(at)?, successor })),
+        (None, Some(_)) => Err(StoreError::Corrupt(format!("{kind:?} {id:?} has a successor but is unused"))),
+    }
+}
+
 /// A time that an engine kept as microseconds.
 fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
     let no_time = || StoreError::Corrupt("a time that is none".into());

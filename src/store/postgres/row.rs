@@ -2,18 +2,14 @@
 
 use tokio_postgres::{Error, Row, types::FromSql};
 
-use super::super::{Artifact, Consumed, Counter, IdHash, Kind, StoreError, time};
+use super::super::{Artifact, Counter, IdHash, Kind, StoreError, consumed, time};
 
 /// An artifact, from the columns of `statements::select`.
 pub(super) fn artifact(row: &Row) -> Result<Artifact, StoreError> {
     let kind = u8::try_from(get::<i16>(row, 1)?).ok().and_then(Kind::from_number);
     let (id, kind) = (hash(get(row, 0)?)?, kind.ok_or_else(|| corrupt("an artifact of no kind"))?);
     let optional = |column| get::<Option<&[u8]>>(row, column)?.map(hash).transpose();
-    let consumed = match (get::<Option<i64>>(row, 8)?, optional(9)?) {
-        (None, None) => None,
-        (Some(at), successor) => Some(Consumed { at: time(at)?, successor }),
-        (None, Some(_)) => return Err(StoreError::Corrupt(format!("{kind:?} {id:?} has a successor but is unused"))),
-    };
+    let consumed = consumed((kind, id), get(row, 8)?, optional(9)?)?;
     Ok(Artifact {
         kind,
         id,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, Row, params};
 
-use super::super::{Artifact, Consumed, Counter, IdHash, Kind, Owned, StoreError, time};
+use super::super::{Artifact, Counter, IdHash, Kind, Owned, StoreError, consumed, time};
 
 pub(super) const FIND: &str = "
 SELECT realm, grant_id, session_id, payload, expires_at, consumed_at, successor, subject
@@ -76,12 +76,7 @@ pub(super) fn find_counter(
 fn artifact(row: &Row<'_>, kind: Kind, id: IdHash) -> Result<Artifact, StoreError> {
     let hash =
         |column| row.get::<_, Option<[u8; 32]>>(column).map(|bytes| bytes.map(IdHash::from_bytes)).map_err(failure);
-    let used_at = row.get::<_, Option<i64>>(5).map_err(failure)?;
-    let consumed = match (used_at, hash(6)?) {
-        (None, None) => None,
-        (Some(at), successor) => Some(Consumed { at: time(at)?, successor }),
-        (None, Some(_)) => return Err(StoreError::Corrupt(format!("{kind:?} {id:?} has a successor but is unused"))),
-    };
+    let consumed = consumed((kind, id), row.get(5).map_err(failure)?, hash(6)?)?;
     Ok(Artifact {
         kind,
         id,
