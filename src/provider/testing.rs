@@ -192,13 +192,12 @@ impl TestProvider {
 
     /// Redeems a code of [`Self::code`] by the header's secret, or by the name alone for a public client.
     pub(crate) async fn redeem(&self, client: &str, code: &str) -> Reply {
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", REDIRECT_URI),
-            ("code_verifier", VERIFIER),
-        ];
-        self.token(client, &form).await
+        self.token(client, &redemption(code)).await
+    }
+
+    /// The same, of a client with a secret of its own.
+    pub(crate) async fn redeem_with(&self, client: &str, secret: &str, code: &str) -> Reply {
+        self.post_form("/token", &[("authorization", &basic(client, secret))], &redemption(code)).await
     }
 
     /// A token request of the client by the header's secret, or by the name alone for a public client.
@@ -290,6 +289,11 @@ pub(crate) fn verified(token: &str) -> (String, Value) {
 /// The secret of a client of [`client`].
 pub(crate) fn secret_of(client: &str) -> String {
     format!("s3cret/of+{client}")
+}
+
+/// What a client sends with a code.
+fn redemption(code: &str) -> [(&str, &str); 4] {
+    [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT_URI), ("code_verifier", VERIFIER)]
 }
 
 /// The `Authorization` header of RFC 6749 section 2.3.1.

@@ -9,9 +9,7 @@ use serde_json::Value;
 use super::{ISSUER, ask, code_flow, provider, signed_in, text};
 use crate::{
     jose::{Algorithm, Compact, HmacAlgorithm, JwsAlgorithm},
-    provider::testing::{
-        LONG_SECRET, TestProvider, VERIFIER, authorization, basic, browser::Browser, client, realm, user, verified,
-    },
+    provider::testing::{LONG_SECRET, TestProvider, authorization, browser::Browser, client, realm, user, verified},
 };
 
 /// The claims of the ID token of a code flow in a browser of ada's.
@@ -152,13 +150,7 @@ async fn core_3_1_3_6_at_hash_is_by_the_hash_of_each_algorithm() {
     for (algorithm, hash) in every_hash() {
         let provider = with_algorithm(algorithm);
         let code = provider.code(authorization("app", "ada", "openid"), |_| ()).await;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("redirect_uri", crate::provider::testing::REDIRECT_URI),
-            ("code_verifier", VERIFIER),
-        ];
-        let tokens = provider.post_form("/token", &[("authorization", &basic("app", LONG_SECRET))], &form).await.json();
+        let tokens = provider.redeem_with("app", LONG_SECRET, &code).await.json();
         let claims = unverified(text(&tokens, "id_token"));
         assert_eq!(claims["at_hash"], left_half(hash, text(&tokens, "access_token")), "{algorithm}");
     }

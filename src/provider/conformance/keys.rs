@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{ask, signed_in, text};
 use crate::{
     jose::{Algorithm, Compact, HmacAlgorithm, JwsAlgorithm, PrivateKey, Signer},
-    provider::testing::{TestProvider, VERIFIER, authorization, basic, client, open_registration, realm, user},
+    provider::testing::{TestProvider, authorization, client, open_registration, realm, user},
     realm::{ClientSecret, Key, Keyring, ResponseType},
 };
 
@@ -60,13 +60,7 @@ async fn core_10_1_the_key_of_a_mac_is_the_utf_8_octets_of_the_secret() {
     });
     let provider = realm().client(app).user(user("ada")).serve();
     let code = provider.code(authorization("app", "ada", "openid"), |_| ()).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", crate::provider::testing::REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
-    let tokens = provider.post_form("/token", &[("authorization", &basic("app", secret))], &form).await.json();
+    let tokens = provider.redeem_with("app", secret, &code).await.json();
     let token = text(&tokens, "id_token");
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA512, secret.as_bytes());
     let (signed, tag) = token.rsplit_once('.').unwrap();
